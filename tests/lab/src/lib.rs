@@ -1,0 +1,1 @@
+//! Laptop, home, café, tunnel and server in network namespaces.
