@@ -50,14 +50,21 @@ impl Supervisor {
             | Ending::Unusable { .. } => self.finish(Exit::Ssh(ending)),
             Ending::Lost { why } => self.lost_by_ssh(now, why, unacknowledged),
             Ending::EndedByUs => self.lost_by_ssh(now, "ended by a signal".into(), unacknowledged),
-            Ending::Unreachable { why } => self.not_reached(now, Status::RetryingSsh(why)),
+            Ending::Unreachable { why } => {
+                self.not_reached(now, Status::RetryingSsh(why.clone()), why, unacknowledged)
+            }
             Ending::UnknownHost { why }
                 if self.runs == 1 && matches!(self.reach(), Reach::Over(_)) =>
             {
                 self.finish(Exit::NoSuchHost(why))
             }
             Ending::UnknownHost { why } => {
-                self.not_reached(now, Status::Retrying(Failure::Resolve(why)))
+                self.not_reached(
+                    now,
+                    Status::Retrying(Failure::Resolve(why.clone())),
+                    why,
+                    unacknowledged,
+                );
             }
             Ending::NeedsPerson { what } if self.settings.attended => {
                 self.park(Need::Question(what))
@@ -98,19 +105,20 @@ impl Supervisor {
         }
     }
 
-    /// ssh gave up before it had authenticated.
-    fn not_reached(&mut self, now: Time, status: Status) {
+    /// ssh says that it never reached the server; where it had authenticated before, that is a loss all the same.
+    fn not_reached(&mut self, now: Time, status: Status, why: String, input_in_doubt: bool) {
         if matches!(
             self.phase,
             Phase::Running(Run {
-                authenticated: None,
+                authenticated: Some(_),
                 ..
             })
         ) {
-            self.phase = Phase::Seeking;
-            self.wait_and_seek(now);
-            self.show(status);
+            return self.lost_by_ssh(now, why, input_in_doubt);
         }
+        self.phase = Phase::Seeking;
+        self.wait_and_seek(now);
+        self.show(status);
     }
 
     fn wait_and_seek(&mut self, now: Time) {

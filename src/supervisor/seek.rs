@@ -58,7 +58,10 @@ impl Supervisor {
     fn dial_over_path(&mut self, now: Time) {
         let path = match self.reach() {
             Reach::Over(path) => path,
-            Reach::Not(_) => None,
+            Reach::Not(_) => {
+                self.cadence.stop();
+                None
+            }
         };
         if matches!(self.phase, Phase::Seeking) {
             self.show(Status::Dialling(path));
