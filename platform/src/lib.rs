@@ -15,8 +15,22 @@
 
 pub mod clock;
 mod event;
+pub mod handover;
 mod path;
+pub mod process;
+pub mod pty;
+pub mod readable;
 mod snapshot;
+pub mod tcp;
+
+#[cfg(target_os = "linux")]
+#[path = "linux/mod.rs"]
+mod imp;
+
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "netroam-platform does not know this operating system yet: it needs a `mod imp` as src/linux has"
+);
 
 pub use event::{Event, Lost};
 pub use path::{Lookup, NoPath, Path, Query};
