@@ -37,17 +37,22 @@ impl Snapshot {
             .any(|interface| interface.addresses.contains(&address))
     }
 
-    /// Whether any interface but loopback is up, has carrier and an address that is not link-local.
+    /// The addresses with which other networks might be reached: not link-local, on an interface that is up, has carrier and is no
+    /// loopback.
+    pub fn reaching(&self) -> BTreeSet<IpAddr> {
+        self.interfaces
+            .values()
+            .filter(|interface| {
+                interface.up && interface.carrier != Some(false) && !interface.loopback
+            })
+            .flat_map(|interface| interface.addresses.iter().copied())
+            .filter(|address| !link_local(*address))
+            .collect()
+    }
+
+    /// Whether there is any such address.
     pub fn online(&self) -> bool {
-        self.interfaces.values().any(|interface| {
-            interface.up
-                && interface.carrier != Some(false)
-                && !interface.loopback
-                && interface
-                    .addresses
-                    .iter()
-                    .any(|address| !link_local(*address))
-        })
+        !self.reaching().is_empty()
     }
 }
 

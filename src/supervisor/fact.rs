@@ -140,6 +140,8 @@ pub enum Action {
         /// Why.
         reason: Reason,
     },
+    /// Keep the run's connection through any silence: its address may come back. [`Action::Probe`] ends that.
+    Hold(RunId),
     /// Kill a silenced run.
     Kill(RunId),
     /// Ask the run's connection for a sign of life.

@@ -261,17 +261,29 @@ impl Supervisor {
     }
 
     fn looked(&mut self, now: Time, look: Look) {
-        let changed = self
-            .look
-            .as_ref()
-            .is_none_or(|before| differs(before, &look));
-        self.look = Some(look);
+        let before = self.look.replace(look);
         self.judge_ready();
         match &self.phase {
             Phase::Running(_) => self.judge_run(now),
-            Phase::Seeking if changed => self.seek(now),
+            Phase::Seeking if self.differs(before.as_ref()) => self.seek_anew(now),
             Phase::Seeking | Phase::Parked(_) | Phase::Leaving | Phase::Over => {}
         }
+    }
+
+    /// Whether the latest look differs from the one before in what matters for reaching the first hop. An address that was merely learnt is
+    /// no difference; where no known address can be reached, any new address of ours is one.
+    fn differs(&self, before: Option<&Look>) -> bool {
+        let (Some(before), Some(now)) = (before, &self.look) else {
+            return true;
+        };
+        let moved = now.paths.iter().any(|(address, answer)| {
+            before
+                .paths
+                .get(address)
+                .is_some_and(|before| before != answer)
+        });
+        let stuck = now.paths.is_empty() || matches!(self.reach(), Reach::Not(_));
+        moved || stuck && before.snapshot.reaching() != now.snapshot.reaching()
     }
 
     fn woke(&mut self) {
@@ -343,9 +355,13 @@ impl Supervisor {
                 reason: reason.clone(),
                 until,
             };
+            let id = run.id;
             self.cadence.stop();
             self.discard_attempts();
             self.show(Status::Holding(reason));
+            if until.is_none() {
+                self.act(Action::Hold(id));
+            }
         }
     }
 
@@ -534,17 +550,6 @@ impl Supervisor {
     fn act(&mut self, action: Action) {
         self.actions.push_back(action);
     }
-}
-
-/// Whether the new look differs in what matters for reaching the first hop. An address that was merely learnt is no difference.
-fn differs(before: &Look, after: &Look) -> bool {
-    if after.paths.is_empty() {
-        return before.snapshot != after.snapshot;
-    }
-    after
-        .paths
-        .iter()
-        .any(|(address, answer)| before.paths.get(address).is_some_and(|was| was != answer))
 }
 
 fn found(look: &Look, connection: &Connection) -> Option<Path> {

@@ -9,19 +9,36 @@ use super::{
 use crate::connect::Failure;
 
 impl Supervisor {
-    /// Something relevant changed, or a run was lost: starts over at once where there is a path, and waits without a timer where there is none.
+    /// Starts over at once where there is a path, and waits without a timer where there is none.
     pub(super) fn seek(&mut self, now: Time) {
         self.discard_attempts();
         match self.reach() {
-            // A name that was never resolved may yet be a local one: the first attempt is made whatever the network looks like.
-            Reach::Not(why) if self.dials > 0 || self.runs > 0 => {
+            Reach::Not(why) => {
                 self.cadence.stop();
                 self.show(Status::NoPath(why));
             }
-            Reach::Not(_) | Reach::Over(_) => {
+            Reach::Over(_) => {
                 self.cadence.restart(now);
                 self.dial_if_due(now);
             }
+        }
+    }
+
+    /// As [`Self::seek`], on a network that has changed. There the name may have another address (a network with only IPv6 and NAT64, a
+    /// VPN's own names), so that one attempt is made even where the known ones cannot be reached; and the very first one whatever
+    /// the network looks like, because the name may be a local one.
+    pub(super) fn seek_anew(&mut self, now: Time) {
+        let online = self
+            .look
+            .as_ref()
+            .is_some_and(|look| look.snapshot.online());
+        let untried = self.dials == 0 && self.runs == 0;
+        if matches!(self.reach(), Reach::Not(_)) && (online || untried) {
+            self.discard_attempts();
+            self.cadence.restart(now);
+            self.dial_if_due(now);
+        } else {
+            self.seek(now);
         }
     }
 

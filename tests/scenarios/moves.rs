@@ -96,7 +96,7 @@ fn without_a_context_a_run_is_held_for_as_long_as_its_address_may_come_back() {
     for again in [Again::Anew, Again::Rerun, Again::Never] {
         let mut world = World::new(again, Dialler::Ours, true);
         world.attach(HOME);
-        assert_eq!(deeds(&world.look(&[], None)), NOTHING);
+        assert_eq!(deeds(&world.look(&[], None)), ["hold 1"]);
         assert_eq!(world.pass(Duration::from_secs(86_400)), []);
         let back = deeds(&world.look(&[HOME], Some(HOME)));
         assert_eq!(back[0], "probe 1 for 3s");
@@ -296,4 +296,18 @@ fn where_ssh_dials_the_path_to_the_first_hop_still_decides() {
     world.pass(Duration::from_secs(60));
     assert_eq!(deeds(&world.look(&[CAFE], Some(CAFE))), ["end 1"]);
     assert_eq!(deeds(&world.ended(1, Ending::EndedByUs)), ["start 2"]);
+}
+
+#[test]
+fn a_network_where_the_known_addresses_have_no_path_gets_one_attempt_to_resolve_the_name_anew() {
+    let mut world = World::attached(HOME);
+    world.look(&[], None);
+    world.ended(1, Ending::EndedByUs);
+    assert_eq!(deeds(&world.look(&[CAFE], None)), ["dial 2"]);
+    assert_eq!(world.pass(Duration::from_secs(60)), []);
+    assert_eq!(
+        deeds(&world.look(&[CAFE], None)),
+        NOTHING,
+        "once per network"
+    );
 }

@@ -53,6 +53,8 @@ struct Books {
     path: bool,
     dials: u32,
     person: bool,
+    /// The latest fact is a look at a network where the name may have other addresses.
+    fresh: bool,
     over: bool,
 }
 
@@ -62,7 +64,7 @@ impl Books {
         match action {
             Action::Dial(attempt) => {
                 assert!(
-                    self.path || self.dials == 0 || self.person,
+                    self.path || self.dials == 0 || self.person || self.fresh,
                     "dialled without a path"
                 );
                 assert!(self.attempts.insert(attempt));
@@ -97,7 +99,7 @@ impl Books {
                 self.silenced.insert(run);
             }
             Action::Kill(run) => assert!(self.silenced.remove(&run)),
-            Action::Probe { run, .. } => assert_eq!(self.live, Some(run)),
+            Action::Probe { run, .. } | Action::Hold(run) => assert_eq!(self.live, Some(run)),
             Action::Finish(_) => self.over = true,
             Action::Show(_) | Action::Say(_) => {}
         }
@@ -203,7 +205,10 @@ proptest! {
             }
             let Some(input) = input(step, &books) else { continue };
             match &input {
-                Input::Looked(look) => books.path = !look.paths.values().all(|answer| matches!(answer, Lookup::None(_))),
+                Input::Looked(look) => {
+                    books.path = !look.paths.values().all(|answer| matches!(answer, Lookup::None(_)));
+                    books.fresh = look.snapshot.online();
+                }
                 Input::Connected { attempt, .. } => {
                     books.attempts.remove(attempt);
                     books.sockets.insert(*attempt);
@@ -224,6 +229,7 @@ proptest! {
                 books.enter(action);
             }
             books.person = false;
+            books.fresh = false;
         }
         if !books.over && !books.path && books.live.is_none() && books.silenced.is_empty() && books.dials > 0 {
             // Whatever happened before: without a path there is nothing to wait for but the operating system.

@@ -202,6 +202,7 @@ pub(crate) fn deeds(actions: &[Action]) -> Vec<String> {
             )),
             Action::End { run, .. } => Some(format!("end {}", run.0)),
             Action::Silence { run, .. } => Some(format!("silence {}", run.0)),
+            Action::Hold(run) => Some(format!("hold {}", run.0)),
             Action::Kill(run) => Some(format!("kill {}", run.0)),
             Action::Probe { run, patience } => Some(format!(
                 "probe {}{}",
