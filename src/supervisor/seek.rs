@@ -37,6 +37,7 @@ impl Supervisor {
             self.discard_attempts();
             self.cadence.restart(now);
             self.dial_if_due(now);
+            self.cadence.stop();
         } else {
             self.seek(now);
         }
