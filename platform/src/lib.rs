@@ -16,6 +16,7 @@
 pub mod clock;
 mod event;
 pub mod handover;
+mod network;
 mod path;
 pub mod process;
 pub mod pty;
@@ -33,5 +34,10 @@ compile_error!(
 );
 
 pub use event::{Event, Lost};
+pub use network::{Events, Look, Network};
 pub use path::{Lookup, NoPath, Path, Query};
 pub use snapshot::{Interface, Snapshot};
+
+#[cfg(all(test, target_os = "linux"))]
+#[path = "../tests/namespace/mod.rs"]
+mod namespace;
