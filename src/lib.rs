@@ -12,5 +12,3 @@
 //! - [`report`]: every line a user reads.
 
 pub mod connect;
-pub mod ssh;
-pub mod supervisor;
