@@ -39,6 +39,15 @@ pub struct Dialled {
     pub round_trip: Option<Duration>,
 }
 
+/// How far an attempt has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The name has these addresses, whatever comes of them.
+    Resolved(Vec<IpAddr>),
+    /// A connection is open and waits for the banner: from now on a server counts this attempt.
+    Reached,
+}
+
 /// Dials `target` once: one fresh SYN for each of its addresses until one is connected and says `SSH-`.
 ///
 /// The addresses are raced (RFC 8305): 250 ms after one, or as soon as one fails, the next is tried as well. `known`, the last good
@@ -50,12 +59,15 @@ pub struct Dialled {
 /// for its banner, of which [`super::banner::SILENCE`] may pass without a word. Dropping the future closes all that it has
 /// opened. Attempts may overlap; when one succeeds, drop the others.
 ///
+/// `observe` is told how far it has come.
+///
 /// # Errors
 /// Why there is no connection: see [`Failure`].
 pub async fn dial(
     target: &Target,
     known: &[IpAddr],
     resolver: &Resolver,
+    observe: impl Fn(Progress),
 ) -> Result<Dialled, Failure> {
     let limit = target.connect_timeout.unwrap_or(PATIENCE);
     let mut candidates = Candidates::default();
@@ -102,6 +114,7 @@ pub async fn dial(
                 next_is_due = true;
                 let reason = match outcome {
                     Ok(stream) => {
+                        observe(Progress::Reached);
                         candidates.put_back(connecting.give_up());
                         match banner(&stream, peer, limit).await {
                             Ok(banner) => return dialled(stream, peer, banner),
@@ -117,6 +130,7 @@ pub async fn dial(
                 let reason = match answer {
                     Ok(addresses) => {
                         let wanted: Vec<_> = addresses.into_iter().filter(wanted).collect();
+                        observe(Progress::Resolved(wanted.iter().map(SocketAddr::ip).collect()));
                         if wanted.is_empty() {
                             Some("no address of the family that the options ask for".to_owned())
                         } else {
@@ -127,7 +141,7 @@ pub async fn dial(
                     Err(words) => Some(words),
                 };
                 if let Some(words) = reason {
-                    failure = Some(Failure::furthest(failure, Failure::Resolve(words)));
+                    failure = Some(Failure::furthest(failure, Failure::of_resolver(words)));
                 }
             }
             () = &mut delay, if !next_is_due && !candidates.is_empty() => next_is_due = true,

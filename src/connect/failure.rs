@@ -15,6 +15,8 @@ use nix::errno::Errno;
 pub enum Failure {
     /// The name has no address; in the resolver's own words.
     Resolve(String),
+    /// The resolver has answered that there is no such name: asking again in the same network brings the same.
+    NoSuchName(String),
     /// The kernel sent nothing, or a router answered that the way ends there; says which address and why.
     Unreachable(String),
     /// Nobody answered in time.
@@ -47,7 +49,7 @@ impl Failure {
     /// How far the attempt came; larger is further.
     fn distance(&self) -> u8 {
         match self {
-            Self::Resolve(_) => 0,
+            Self::Resolve(_) | Self::NoSuchName(_) => 0,
             Self::Unreachable(_) => 1,
             Self::TimedOut => 2,
             Self::Local(_) => 3,
@@ -65,6 +67,18 @@ impl Failure {
             Some(earlier) if earlier.distance() >= later.distance() => earlier,
             Some(_) | None => later,
         }
+    }
+
+    /// What the resolver's words mean. The number that getaddrinfo(3) gave is lost in the standard library, but each system has fixed
+    /// words for `EAI_NONAME` and `EAI_NODATA`: glibc's, musl's, and those of macOS and the BSDs.
+    pub(super) fn of_resolver(words: String) -> Self {
+        const NO_SUCH_NAME: [&str; 4] = [
+            "Name or service not known",
+            "No address associated with hostname",
+            "Name does not resolve",
+            "nodename nor servname provided, or not known",
+        ];
+        if NO_SUCH_NAME.contains(&words.as_str()) { Self::NoSuchName(words) } else { Self::Resolve(words) }
     }
 
     /// What connect(2)'s error means.
@@ -87,7 +101,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Resolve(words) => write!(f, "cannot find the address: {words}"),
+            Self::Resolve(words) | Self::NoSuchName(words) => write!(f, "cannot find the address: {words}"),
             Self::Unreachable(words) | Self::Local(words) => f.write_str(words),
             Self::TimedOut => f.write_str("no answer"),
             Self::Refused(peer) => write!(f, "{}: connection refused", Address(*peer)),

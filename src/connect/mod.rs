@@ -12,7 +12,7 @@ pub mod race;
 pub mod resolve;
 pub mod target;
 
-pub use dial::{Dialled, dial};
+pub use dial::{Dialled, Progress, dial};
 pub use failure::Failure;
 pub use handover::HandOver;
 pub use probe::{Answer, probe};
