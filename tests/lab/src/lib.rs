@@ -1,1 +1,44 @@
-//! Laptop, home, café, tunnel and server in network namespaces.
+//! Laptop, home, café, tunnel and server in network namespaces, with a real sshd, real terminals and real clocks.
+//!
+//! ```text
+//!                 ┌── home0 ── home ──┐
+//!   laptop ───────┤                   ├── internet ──(delay line)── server: sshd, screen, tmux
+//!                 ├── cafe0 ── cafe ──┘       │
+//!                 └── vpn0 ═══ UDP over whichever is up ═══ tunnel's end
+//! ```
+//!
+//! A [`Lab`] is started, asked for what it holds, and ended by dropping it; several run beside each other, in one
+//! process or in many, since nothing in it has a name that another could take. It needs root, Linux, iproute2,
+//! nftables, util-linux, bash and OpenSSH, and says so when one is missing: it never skips.
+//!
+//! A move returns when the kernel has taken it. All times are [`std::time::SystemTime`]: the kernel's packet stamps,
+//! the remote probe and the local terminal then read the same clock.
+#![cfg(target_os = "linux")]
+
+mod client;
+mod delay;
+mod kernel_events;
+mod lab;
+mod moves;
+mod node;
+mod piped;
+mod procs;
+mod server;
+mod sniffer;
+mod terminal;
+mod ticks;
+mod tun;
+mod tunnel;
+
+pub use client::{Client, Mux};
+pub use kernel_events::{KernelEvent, KernelEvents};
+pub use lab::{Builder, Lab};
+pub use moves::Net;
+pub use node::Node;
+pub use piped::Piped;
+pub use procs::{Proc, ProcCost, exit_time};
+pub use server::{Connections, SHELLS, Server};
+pub use sniffer::{Packet, Sniffer};
+pub use terminal::{Chunk, Terminal};
+pub use ticks::{Tick, Ticks, seconds};
+pub use tunnel::Tunnel;

@@ -1,0 +1,142 @@
+//! What the kernel announces on the laptop, and when: the zero of every reaction time.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, setsockopt,
+    socket, sockopt,
+};
+
+use crate::Lab;
+
+/// One announcement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KernelEvent {
+    /// When it could be received. The thread that notes it runs with real-time priority, so it is rarely later than
+    /// any other receiver.
+    pub at: SystemTime,
+    /// What, by its name in linux/rtnetlink.h without `RTM_`: `NEWLINK`, `DELADDR`, `NEWROUTE`…
+    pub kind: &'static str,
+}
+
+/// Records the announcements of links, addresses and routes. Dropping it ends the record.
+#[derive(Debug)]
+pub struct KernelEvents {
+    events: Arc<Mutex<Vec<KernelEvent>>>,
+    stop: Option<std::io::PipeWriter>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// `RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE` of
+/// linux/rtnetlink.h.
+const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
+
+impl Lab {
+    /// Records what the kernel announces on the laptop, from now on.
+    pub fn kernel_events(&self) -> Result<KernelEvents> {
+        let socket = self.laptop().within(|| {
+            let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+            let socket = socket(
+                AddressFamily::Netlink,
+                SockType::Raw,
+                flags,
+                SockProtocol::NetlinkRoute,
+            )?;
+            setsockopt(&socket, sockopt::RcvBufForce, &(8 << 20))?;
+            bind(socket.as_raw_fd(), &NetlinkAddr::new(0, GROUPS))
+                .context("cannot listen to netlink")?;
+            Ok(socket)
+        })?;
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let (stopped, stop) = std::io::pipe()?;
+        let record = Arc::clone(&events);
+        let thread = thread::spawn(move || {
+            hurry();
+            follow(&socket, &stopped, &record);
+        });
+        Ok(KernelEvents {
+            events,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl KernelEvents {
+    /// The events since a moment.
+    pub fn since(&self, moment: SystemTime) -> Vec<KernelEvent> {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events
+            .iter()
+            .copied()
+            .filter(|event| event.at >= moment)
+            .collect()
+    }
+}
+
+impl Drop for KernelEvents {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has said so already.
+            let _joined = thread.join();
+        }
+    }
+}
+
+/// Gives the calling thread real-time priority, so that what it notes or delays is on time on a busy machine. Where
+/// that is not allowed (some containers) it goes on without.
+pub(crate) fn hurry() {
+    let thread = nix::unistd::gettid().to_string();
+    let _allowed = Command::new("chrt")
+        .args(["--fifo", "--pid", "10", &thread])
+        .output();
+}
+
+fn follow(socket: &OwnedFd, stopped: &std::io::PipeReader, record: &Mutex<Vec<KernelEvent>>) {
+    let mut message = vec![0; 32 << 10];
+    loop {
+        let mut waiting = [
+            PollFd::new(socket.as_fd(), PollFlags::POLLIN),
+            PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
+        ];
+        let _ready = poll(&mut waiting, PollTimeout::NONE);
+        let at = SystemTime::now();
+        if waiting[1].revents().is_some_and(|seen| !seen.is_empty()) {
+            return;
+        }
+        while let Ok(length) = recv(socket.as_raw_fd(), &mut message, MsgFlags::empty()) {
+            let mut rest = &message[..length];
+            // struct nlmsghdr of linux/netlink.h: u32 length, u16 type; the next one is 4-aligned.
+            while let Some(&[l0, l1, l2, l3, t0, t1]) = rest.first_chunk::<6>() {
+                let kind = kind_of(u16::from_ne_bytes([t0, t1]));
+                record
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(KernelEvent { at, kind });
+                let size =
+                    usize::try_from(u32::from_ne_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
+                rest = rest.get(size.next_multiple_of(4).max(16)..).unwrap_or(&[]);
+            }
+        }
+    }
+}
+
+/// The numbers of linux/rtnetlink.h.
+fn kind_of(number: u16) -> &'static str {
+    match number {
+        16 => "NEWLINK",
+        17 => "DELLINK",
+        20 => "NEWADDR",
+        21 => "DELADDR",
+        24 => "NEWROUTE",
+        25 => "DELROUTE",
+        _other => "OTHER",
+    }
+}
