@@ -231,3 +231,38 @@ fn unstopped(action: impl Fn() -> nix::Result<()>) -> nix::Result<()> {
     before.thread_set_mask()?;
     outcome
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{env, process::Command};
+
+    use super::*;
+
+    /// Runs itself as a background job of a shell that has a terminal, and touches that as if it had lost the foreground just now.
+    #[test]
+    fn losing_the_foreground_between_look_and_touch_stops_nobody() {
+        const CHILD: &str = "NETROAM_TEST_TOUCH";
+        const NAME: &str =
+            "terminal::tty::tests::losing_the_foreground_between_look_and_touch_stops_nobody";
+        if env::var_os(CHILD).is_some() {
+            let terminal = Terminal::open().expect("standard input is a terminal");
+            assert!(!terminal.foreground());
+            terminal.set(&terminal.saved).unwrap();
+            unstopped(|| tcflush(&terminal.tty, FlushArg::TCIFLUSH)).unwrap();
+            assert!(!SigSet::thread_get_mask().unwrap().contains(Signal::SIGTTOU));
+            return;
+        }
+        let own = env::current_exe().unwrap();
+        let job = format!(
+            "set -m; {} --exact {NAME} >/dev/null & wait $!; echo status=$?",
+            own.display()
+        );
+        let output = Command::new("script")
+            .args(["-qec", &format!("bash -c '{job}'"), "/dev/null"])
+            .env(CHILD, "1")
+            .output()
+            .expect("script (package bsdutils) and bash");
+        let shown = String::from_utf8_lossy(&output.stdout);
+        assert!(shown.contains("status=0"), "{shown}");
+    }
+}
