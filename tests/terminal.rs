@@ -1,5 +1,7 @@
 //! The terminal, on real ptys.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     env,
     fs::File,
