@@ -12,3 +12,4 @@
 //! - [`report`]: every line a user reads.
 
 pub mod connect;
+pub mod terminal;
