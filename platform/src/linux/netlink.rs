@@ -77,7 +77,8 @@ impl Conversation {
     where
         T: Default,
     {
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             self.send(kind, NLM_F_REQUEST | NLM_F_DUMP, body)?;
             let (mut kept, mut done, mut interrupted, mut refused) =
                 (T::default(), false, false, 0);
@@ -100,8 +101,8 @@ impl Conversation {
             if !interrupted || attempt == TRIES {
                 return Ok(kept);
             }
+            attempt += 1;
         }
-        unreachable!("the last attempt returns")
     }
 
     fn send(&mut self, kind: u16, flags: u16, body: &[u8]) -> io::Result<()> {
