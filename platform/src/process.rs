@@ -14,7 +14,7 @@ use std::{
 
 use nix::{
     errno::Errno,
-    sys::signal::{self, SigHandler},
+    sys::signal::{self, SigHandler, SigSet},
     unistd,
 };
 
@@ -99,14 +99,16 @@ pub fn spawn(mut command: Command) -> io::Result<Pid> {
                 signal::signal(signal, SigHandler::SigDfl)?;
             }
         }
+        // After the default actions: what arrived meanwhile then ends the child, as it should.
+        SigSet::empty().thread_set_mask()?;
         Ok(())
     };
     #[expect(
         unsafe_code,
         reason = "only the child itself can ask for its parent-death signal"
     )]
-    // SAFETY: between fork and exec the closure makes only prctl, getppid and sigaction calls, which are async-signal-safe, and
-    // its errors carry a number, not an allocation. (std itself empties the signal mask.)
+    // SAFETY: between fork and exec the closure makes only prctl, getppid, sigaction and sigprocmask calls, which are
+    // async-signal-safe, and its errors carry a number, not an allocation.
     unsafe {
         command.pre_exec(prepare);
     }

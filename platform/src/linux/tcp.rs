@@ -14,8 +14,11 @@ use crate::tcp::{Health, Pace};
 /// `TCP_RTO_MAX_MS` of `linux/tcp.h`, since Linux 6.15; the libc crate has no name for it.
 const TCP_RTO_MAX_MS: libc::c_int = 44;
 
-/// The longest time from one retransmission to the next. The kernel takes 1 s to 120 s; one second would be below the round-trip time
-/// of a crowded mobile network, and every segment there would be sent twice.
+/// The longest time from one retransmission to the next. The kernel takes 1 s to 120 s; one second would be below the round-trip
+/// time of a crowded mobile network, and every segment there would be sent twice.
+///
+/// Measured on Linux 6.18, one key typed into a router's silence of 8 s: heard 1.4 s after it, and 5.5 s without this.
+/// (`TCP_THIN_LINEAR_TIMEOUTS` changed nothing at any length.)
 const LONGEST_RETRANSMISSION: Duration = Duration::from_secs(2);
 
 /// Probes before the kernel gives up, where no `TCP_USER_TIMEOUT` says when: as many as it takes (`MAX_TCP_KEEPCNT`,
