@@ -4,6 +4,7 @@
 
 use std::{
     fs,
+    io::Read as _,
     net::TcpListener,
     path::Path,
     process::{Command, Output, Stdio},
@@ -144,8 +145,12 @@ async fn ssh_logs_in_over_the_socket_that_it_is_handed() {
             "{log}"
         );
         assert!(log.contains("Authenticated to gw1 ([127.0.0.1]:"), "{log}");
-        // The duplicate that stayed here knows that the connection is over.
-        assert!(!tcp::health(&dialled.socket).unwrap().established);
+        // The duplicate that stayed here hears sshd hang up, which is after ssh has ended.
+        let mut held = dialled.socket;
+        held.set_nonblocking(false).unwrap();
+        held.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        assert_eq!(held.read(&mut [0; 1]).unwrap(), 0);
+        assert!(!tcp::health(&held).unwrap().established);
     }
 }
 
