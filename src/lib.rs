@@ -10,3 +10,5 @@
 //! - [`terminal`]: the local terminal: saved, restored, the status line.
 //! - [`commands`]: one file per verb.
 //! - [`report`]: every line a user reads.
+
+pub mod ssh;

@@ -61,7 +61,13 @@ mod tests {
         let earlier = now();
         let later = now();
         assert!(later >= earlier);
-        assert_eq!(earlier.since(later + Duration::from_secs(1)), Duration::ZERO);
-        assert_eq!((earlier + Duration::from_secs(2)).since(earlier), Duration::from_secs(2));
+        assert_eq!(
+            earlier.since(later + Duration::from_secs(1)),
+            Duration::ZERO
+        );
+        assert_eq!(
+            (earlier + Duration::from_secs(2)).since(earlier),
+            Duration::from_secs(2)
+        );
     }
 }

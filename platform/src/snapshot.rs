@@ -32,7 +32,9 @@ pub struct Interface {
 impl Snapshot {
     /// Whether `address` belongs to any interface, up or down.
     pub fn owns(&self, address: IpAddr) -> bool {
-        self.interfaces.values().any(|interface| interface.addresses.contains(&address))
+        self.interfaces
+            .values()
+            .any(|interface| interface.addresses.contains(&address))
     }
 
     /// Whether any interface but loopback is up, has carrier and an address that is not link-local.
@@ -41,7 +43,10 @@ impl Snapshot {
             interface.up
                 && interface.carrier != Some(false)
                 && !interface.loopback
-                && interface.addresses.iter().any(|address| !link_local(*address))
+                && interface
+                    .addresses
+                    .iter()
+                    .any(|address| !link_local(*address))
         })
     }
 }
@@ -67,7 +72,9 @@ mod tests {
             tunnel: false,
             addresses: BTreeSet::from(["fe80::1".parse().unwrap(), "169.254.3.4".parse().unwrap()]),
         };
-        let snapshot = |interface: &Interface| Snapshot { interfaces: BTreeMap::from([(2, interface.clone())]) };
+        let snapshot = |interface: &Interface| Snapshot {
+            interfaces: BTreeMap::from([(2, interface.clone())]),
+        };
         assert!(!snapshot(&interface).online());
         interface.addresses.insert("192.0.2.7".parse().unwrap());
         assert!(snapshot(&interface).online());
