@@ -11,4 +11,5 @@
 //! - [`commands`]: one file per verb.
 //! - [`report`]: every line a user reads.
 
+pub mod context;
 pub mod ssh;

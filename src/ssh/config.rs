@@ -451,6 +451,10 @@ mod tests {
                 "Can't open user config file /nonexistent: No such file or directory",
             ),
             (
+                &["-oRemoteCommand=top", "h", "ls"],
+                "Cannot execute command-line and remote command.",
+            ),
+            (
                 &["ssh://h:99999"],
                 "ssh does not understand this command line",
             ),

@@ -4,5 +4,7 @@ pub mod args;
 pub mod command;
 pub mod config;
 pub mod dial;
+pub mod ending;
+pub mod log;
 pub mod split;
 pub mod version;
