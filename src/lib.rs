@@ -11,5 +11,5 @@
 //! - [`commands`]: one file per verb.
 //! - [`report`]: every line a user reads.
 
-pub mod connect;
-pub mod terminal;
+pub mod context;
+pub mod ssh;

@@ -52,7 +52,15 @@ impl Snapshot {
 
     /// Whether there is any such address.
     pub fn online(&self) -> bool {
-        !self.reaching().is_empty()
+        self.interfaces.values().any(|interface| {
+            interface.up
+                && interface.carrier != Some(false)
+                && !interface.loopback
+                && interface
+                    .addresses
+                    .iter()
+                    .any(|address| !link_local(*address))
+        })
     }
 }
 

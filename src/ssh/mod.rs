@@ -1,20 +1,10 @@
-//! stub
-/// Stub.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
-    Finished { status: u8 },
-    RemoteKilled { signal: String },
-    Escaped,
-    Interrupted,
-    Lost { why: String },
-    Unreachable { why: String },
-    NeedsPerson { what: String },
-    Denied,
-    HostKeyChanged,
-    HostKeyRefused,
-    UnknownHost { why: String },
-    TakenOver,
-    ContextGone,
-    Unusable { line: String },
-    EndedByUs,
-}
+//! All that knows OpenSSH: its words, its configuration, its command line, its log, and how a run ended.
+
+pub mod args;
+pub mod command;
+pub mod config;
+pub mod dial;
+pub mod ending;
+pub mod log;
+pub mod split;
+pub mod version;

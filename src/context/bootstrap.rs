@@ -1,0 +1,202 @@
+//! The remote command that attaches a session, as the one argument that ssh is given.
+//!
+//! sshd runs it as `$SHELL -c COMMAND`, so it must read the same in bash, zsh, fish, dash, tcsh and csh: one line, the whole body in single
+//! quotes, and in the body no single quote, no backslash (fish), no exclamation mark (csh) and no line break (csh). It begins with `exec sh`
+//! so that `$PPID` is the sshd of this connection.
+
+use std::fmt;
+
+use super::name::Name;
+
+/// Exit status: another client has the session now, and it is not to be stolen back. Far from what shells, screen, tmux and
+/// sysexits.h use (0-2, 64-78, 126-165, 255).
+pub const TAKEN_OVER: i32 = 213;
+/// Exit status: a reconnect found no session of that name.
+pub const CONTEXT_GONE: i32 = 214;
+
+/// What keeps the work on the remote host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mux {
+    /// screen if it is there, else tmux, else a plain shell with a warning.
+    Auto,
+    /// screen.
+    Screen,
+    /// tmux.
+    Tmux,
+}
+
+/// Where what scrolled off is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scrollback {
+    /// In the outer terminal: the multiplexer does not use the alternate screen.
+    Native,
+    /// In the multiplexer.
+    Mux,
+}
+
+/// Which run this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// The user asked: create the session if need be, and take it from whoever has it.
+    First,
+    /// A reconnect: only attach, and only if nobody else took it.
+    Again,
+}
+
+/// Tells this netroam's connections from everybody else's: 32 hexadecimal digits. No secret: it only has to be unlike the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token(u128);
+
+impl Token {
+    /// A new one.
+    pub fn random() -> Self {
+        Self(fastrand::u128(..))
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// What to attach, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Attach<'a> {
+    /// The session.
+    pub name: &'a Name,
+    /// What keeps it.
+    pub mux: Mux,
+    /// Where its scrollback goes; only counts when screen creates it.
+    pub scrollback: Scrollback,
+    /// Whose connection this is.
+    pub token: &'a Token,
+    /// Which run this is.
+    pub when: When,
+}
+
+impl Attach<'_> {
+    /// The remote command.
+    ///
+    /// It exits with the multiplexer's status (255, which is ssh's own, becomes 1), with [`TAKEN_OVER`] or with [`CONTEXT_GONE`]; the
+    /// plain shell with its own.
+    pub fn command(&self) -> String {
+        let mux = match self.mux {
+            Mux::Auto => "auto",
+            Mux::Screen => "screen",
+            Mux::Tmux => "tmux",
+        };
+        let scrollback = match self.scrollback {
+            Scrollback::Native => "native",
+            Scrollback::Mux => "mux",
+        };
+        let when = match self.when {
+            When::First => "first",
+            When::Again => "again",
+        };
+        format!(
+            "exec sh -c '{}' netroam {} {mux} {scrollback} {} {when}",
+            BODY.join(" "),
+            self.name,
+            self.token
+        )
+    }
+}
+
+/// The body, one statement or one branch for each line. POSIX sh; dash does not take `[^…]` for a negation.
+///
+/// - `$f.owner` says who attached last: token, process id and start time of its sshd. Without `ps -o lstart` or a writable home there is none,
+///   and nothing but the two rules that need it is lost.
+/// - Our own stale sshd is ended half a second from now. Not before attaching: the hang-up of its terminal makes the server of screen sleep for a
+///   second before it serves us (measured: 1.29 s instead of 0.27 s). Not never: a display that is stuck in mid-output would hold screen up
+///   for 6 s, and forwarded ports would stay taken. Its start time and name guard against a reused process id.
+/// - `x` finds the one session with exactly this name, as `PID.NAME`: screen itself would take `mac` for a prefix of `mac-2`.
+/// - screen reads `-c` only when it creates a session, and keeps to it at every later attach.
+/// - `terminal-overrides[4242]` is set, not appended to, so that a long-lived tmux server does not collect one entry for each connection.
+const BODY: &[&str] = &[
+    "n=$1; m=$2; s=$3; k=$4; w=$5; u=$(umask); umask 077; y=; x=; c=;",
+    "h() { command -v $1 >/dev/null 2>&1; };",
+    "st() { echo $(ps -o lstart= -p $1 2>/dev/null); };",
+    "h screen || h tmux || { PATH=$PATH:/usr/local/bin:/opt/homebrew/bin:/opt/local/bin:$HOME/bin; export PATH; };",
+    // Whose it is.
+    "d=$HOME/.ssh; [ -d \"$d\" ] || mkdir -p \"$d\" 2>/dev/null; f=$d/netroam-$(uname -n)-$n;",
+    "if [ -r \"$f.owner\" ]; then read o p t < \"$f.owner\";",
+    "if [ \"$p\" -gt 1 ] 2>/dev/null && [ \"$p\" -ne $PPID ] && [ -n \"$t\" ] && [ \"$(st $p)\" = \"$t\" ]; then",
+    "if [ \"$o\" = $k ]; then case $(ps -o args= -p $p 2>/dev/null) in *sshd*)",
+    "{ sleep 0.5 || sleep 1; [ \"$(st $p)\" = \"$t\" ] && kill $p; } </dev/null >/dev/null 2>&1 & ;; esac;",
+    "elif [ $w = again ]; then exit 213; fi; fi; fi;",
+    // What to attach with.
+    "if [ $m = auto ]; then if h screen; then m=screen; else m=tmux; fi; fi;",
+    "if h $m; then case $m in",
+    "screen) x=$(screen -ls 2>/dev/null | while read a b; do case $b in (*Dead*|*Removed*) ;; (*) if [ \"${a#*.}\" = $n ]; then echo $a; break; fi;; esac; done);;",
+    "tmux) if [ $w = first ] || tmux has-session -t \"=$n\" 2>/dev/null; then x=$n; fi;; esac;",
+    "if [ $w = again ] && [ -z \"$x\" ]; then echo \"netroam: no session $n on $(uname -n) any more\" >&2; exit 214; fi;",
+    "else echo \"netroam: WARNING: no $m on $(uname -n): a plain shell, which will not survive a lost connection\" >&2; m=; fi;",
+    "{ echo $k $PPID $(st $PPID) > \"$f.owner\"; } 2>/dev/null && y=1;",
+    // A stable path for the agent, re-pointed at each connection by an atomic rename.
+    "if [ -S \"$SSH_AUTH_SOCK\" ] && ln -sf \"$SSH_AUTH_SOCK\" \"$f.agent.$$\" 2>/dev/null && mv -f \"$f.agent.$$\" \"$f.agent\"; then SSH_AUTH_SOCK=$f.agent; export SSH_AUTH_SOCK; fi;",
+    // A terminal that this host does not know (xterm-kitty, alacritty): screen would give up with status 0.
+    "if h infocmp; then infocmp \"$TERM\" >/dev/null 2>&1 || { echo \"netroam: $(uname -n) does not know TERM=$TERM, using xterm-256color\" >&2; TERM=xterm-256color; infocmp $TERM >/dev/null 2>&1 || TERM=xterm; export TERM; }; fi;",
+    "if [ \"$m$x$s\" = screennative ]; then c=$f.screenrc; r=${SCREENRC:-$HOME/.screenrc};",
+    "{ { [ -r \"$r\" ] && echo \"source $r\"; echo \"termcapinfo xterm*|rxvt*|screen*|tmux*|alacritty*|foot* ti@:te@\"; } > \"$c\"; } 2>/dev/null || c=; fi;",
+    "umask $u;",
+    // Attach. The shell stays, to see afterwards whether the session was taken.
+    "case $m in",
+    "screen) if [ -n \"$x\" ]; then [ -n \"$SSH_AUTH_SOCK\" ] && screen -S $x -X setenv SSH_AUTH_SOCK \"$SSH_AUTH_SOCK\" </dev/null >/dev/null 2>&1 &",
+    "screen -U -d -r $x; else screen -U ${c:+-c \"$c\"} -S $n; fi;;",
+    "tmux) if [ $s = native ]; then o=\"set -g terminal-overrides[4242] *:smcup@:rmcup@ ;\"; else o=; fi; set -f;",
+    "if [ $w = first ]; then tmux -u start-server \";\" $o new-session -A -D -s $n; else tmux -u $o attach-session -d -t \"=$n\"; fi;;",
+    "*) exec \"${SHELL:-/bin/sh}\" -l;; esac;",
+    "r=$?; o=; [ -n \"$y\" ] && { read o p t < \"$f.owner\"; } 2>/dev/null; [ -n \"$o\" ] && [ \"$o\" = $k ] || [ -z \"$o\" ] || exit 213;",
+    "[ $r -eq 255 ] && r=1; exit $r",
+];
+
+// The rules at the head of this file, checked when this is compiled. `Name` and `Token` cannot have any of these characters either.
+const _: () = {
+    let mut line = 0;
+    while line < BODY.len() {
+        let bytes = BODY[line].as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            assert!(
+                !matches!(bytes[at], b'\'' | b'\\' | b'!' | b'\n' | b'\r'),
+                "the body has a character that some shell reads otherwise"
+            );
+            at += 1;
+        }
+        line += 1;
+    }
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_one_line_with_one_quoted_body() {
+        let name: Name = "mac".parse().unwrap();
+        let token = Token::random();
+        let attach = Attach {
+            name: &name,
+            mux: Mux::Auto,
+            scrollback: Scrollback::Native,
+            token: &token,
+            when: When::Again,
+        };
+        let command = attach.command();
+        assert!(command.is_ascii() && !command.contains(['\n', '\\', '!']));
+        assert_eq!(command.matches('\'').count(), 2);
+        assert!(command.ends_with(&format!("' netroam mac auto native {token} again")));
+        // MAX_ARG_STRLEN is 128 KiB, csh's longest word 1024 characters in old releases; what travels with each login should stay small.
+        assert!(command.len() < 4096, "{}", command.len());
+        for status in [TAKEN_OVER, CONTEXT_GONE] {
+            assert!(command.contains(&format!("exit {status};")), "{status}");
+        }
+    }
+
+    #[test]
+    fn tokens_differ_and_have_one_form() {
+        assert_ne!(Token::random(), Token::random());
+        assert_eq!(Token(255).to_string(), format!("{:0>32}", "ff"));
+    }
+}

@@ -1,0 +1,487 @@
+//! What `ssh -G` says of a host.
+
+use std::{collections::BTreeMap, ffi::OsStr, path::PathBuf, process::Command, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::args::Args;
+
+/// The options that must not reach `ssh -G`: `-E` would swallow its errors into a file, `-q` would silence them, `-v` would bury them.
+const NOT_FOR_G: &[u8] = b"Eqv";
+
+/// What dialling, naming and deciding need to know of a host; everything else stays between the user and ssh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one yes-or-no keyword of ssh_config(5)"
+)]
+pub struct Config {
+    /// The name or address to connect to.
+    pub hostname: String,
+    /// The port to connect to.
+    pub port: u16,
+    /// The remote user.
+    pub user: String,
+    /// Which addresses of the host may be used.
+    pub address_family: AddressFamily,
+    /// `BindAddress`: the source address to use.
+    pub bind_address: Option<String>,
+    /// `BindInterface`: the interface whose address is to be the source.
+    pub bind_interface: Option<String>,
+    /// `ConnectTimeout`; `None` is the kernel's own.
+    pub connect_timeout: Option<Duration>,
+    /// `ConnectionAttempts`: rounds over all addresses before ssh would give up.
+    pub connection_attempts: u32,
+    /// `TCPKeepAlive`.
+    pub tcp_keep_alive: bool,
+    /// `IPQoS` as the type-of-service byte of an interactive session; `None` leaves the system's.
+    pub type_of_service: Option<u8>,
+    /// `ProxyJump`, as written.
+    pub proxy_jump: Option<String>,
+    /// `ProxyCommand`, as written.
+    pub proxy_command: Option<String>,
+    /// `ControlMaster` is anything but `no`.
+    pub control_master: bool,
+    /// `ControlPath`, expanded.
+    pub control_path: Option<PathBuf>,
+    /// `RemoteCommand`.
+    pub remote_command: Option<String>,
+    /// `RequestTTY`, with `-t` and `-T` taken into account.
+    pub request_tty: RequestTty,
+    /// `SessionType`, with `-N`, `-s` and `-W` taken into account.
+    pub session_type: SessionType,
+    /// `EscapeChar`; `None` switches escapes off.
+    pub escape_char: Option<u8>,
+    /// `ForwardAgent` is on (or names a socket).
+    pub forward_agent: bool,
+    /// `ServerAliveInterval`; zero is off.
+    pub server_alive_interval: Duration,
+    /// `ServerAliveCountMax`.
+    pub server_alive_count_max: u32,
+    /// `ExitOnForwardFailure`.
+    pub exit_on_forward_failure: bool,
+    /// What a plain ssh of this user would show: `LogLevel`, `-q` and `-v`.
+    pub log_level: LogLevel,
+    /// `HostKeyAlias`.
+    pub host_key_alias: Option<String>,
+    /// `StdinNull` (`-n`).
+    pub stdin_null: bool,
+    /// `ForkAfterAuthentication`: ssh would go to the background.
+    pub fork_after_authentication: bool,
+    /// `BatchMode`: the user never wants to be asked.
+    pub batch_mode: bool,
+    /// Local, remote and dynamic forwards, as `ssh -G` writes them; empty with `ClearAllForwardings`.
+    pub forwards: Vec<String>,
+}
+
+/// `AddressFamily`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressFamily {
+    /// Both.
+    Any,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+}
+
+/// `RequestTTY`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestTty {
+    /// For a login shell only.
+    Auto,
+    /// Never.
+    No,
+    /// When standard input is a terminal.
+    Yes,
+    /// Always.
+    Force,
+}
+
+/// `SessionType`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionType {
+    /// A shell or a command.
+    Default,
+    /// Forwards only.
+    None,
+    /// A subsystem.
+    Subsystem,
+}
+
+/// ssh's log levels, in ssh's order (log.h).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Nothing (`-q`).
+    Quiet,
+    /// What ends ssh.
+    Fatal,
+    /// Errors.
+    Error,
+    /// The default.
+    Info,
+    /// `Authenticated to …` and the like.
+    Verbose,
+    /// `-v`
+    Debug1,
+    /// `-vv`
+    Debug2,
+    /// `-vvv`
+    Debug3,
+}
+
+impl Config {
+    /// Asks ssh. It runs the user's `Match exec`, so ask once for each start of netroam.
+    ///
+    /// # Errors
+    /// What ssh says of a bad option or an unreadable file, on one line.
+    pub fn read(ssh: &OsStr, args: &Args) -> Result<Self> {
+        let mut command = Command::new(ssh);
+        command
+            .arg("-G")
+            .args(args.words_without(NOT_FOR_G))
+            .arg("--")
+            .arg(&args.destination)
+            .args(&args.command);
+        let mut config = Self::ask(command)?;
+        config.log_level = log_level(config.log_level, args);
+        Ok(config)
+    }
+
+    pub(super) fn ask(mut command: Command) -> Result<Self> {
+        let output = command.output().context("cannot run ssh -G")?;
+        if !output.status.success() {
+            bail!("{}", complaint(&String::from_utf8_lossy(&output.stderr)));
+        }
+        Self::parse(&String::from_utf8_lossy(&output.stdout))
+    }
+
+    /// Reads the output of `ssh -G`: a keyword in lower case, a space, the value; what is unset is absent.
+    fn parse(said: &str) -> Result<Self> {
+        let mut values: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut forwards = Vec::new();
+        for line in said.lines() {
+            let (keyword, value) = line.split_once(' ').unwrap_or((line, ""));
+            if matches!(keyword, "localforward" | "remoteforward" | "dynamicforward") {
+                forwards.push(line.to_owned());
+            }
+            values.entry(keyword).or_insert(value);
+        }
+        let text = |keyword: &str| {
+            values
+                .get(keyword)
+                .filter(|value| **value != "none")
+                .map(|value| (*value).to_owned())
+        };
+        let yes = |keyword: &str| matches!(values.get(keyword), Some(&("yes" | "true")));
+        let number = |keyword: &str| {
+            values
+                .get(keyword)
+                .and_then(|value| value.parse::<u32>().ok())
+        };
+        if yes("clearallforwardings") {
+            forwards.clear();
+        }
+        Ok(Self {
+            hostname: values
+                .get("hostname")
+                .context("ssh -G names no host")?
+                .to_string(),
+            port: values
+                .get("port")
+                .and_then(|port| port.parse().ok())
+                .context("ssh -G names no port")?,
+            user: values
+                .get("user")
+                .context("ssh -G names no user")?
+                .to_string(),
+            address_family: match values.get("addressfamily") {
+                Some(&"inet") => AddressFamily::V4,
+                Some(&"inet6") => AddressFamily::V6,
+                Some(_) | None => AddressFamily::Any,
+            },
+            bind_address: text("bindaddress"),
+            bind_interface: text("bindinterface"),
+            connect_timeout: number("connecttimeout")
+                .map(|seconds| Duration::from_secs(seconds.into())),
+            connection_attempts: number("connectionattempts").unwrap_or(1),
+            tcp_keep_alive: yes("tcpkeepalive"),
+            type_of_service: values
+                .get("ipqos")
+                .and_then(|value| type_of_service(value.split(' ').next()?)),
+            proxy_jump: text("proxyjump"),
+            proxy_command: text("proxycommand"),
+            control_master: !matches!(values.get("controlmaster"), None | Some(&("no" | "false"))),
+            control_path: text("controlpath").map(PathBuf::from),
+            remote_command: text("remotecommand"),
+            request_tty: match values.get("requesttty") {
+                Some(&("yes" | "true")) => RequestTty::Yes,
+                Some(&("no" | "false")) => RequestTty::No,
+                Some(&"force") => RequestTty::Force,
+                Some(_) | None => RequestTty::Auto,
+            },
+            session_type: match values.get("sessiontype") {
+                Some(&"none") => SessionType::None,
+                Some(&"subsystem") => SessionType::Subsystem,
+                Some(_) | None => SessionType::Default,
+            },
+            escape_char: match values.get("escapechar").map(|value| value.as_bytes()) {
+                Some(b"none") => None,
+                // ssh -G shows ^] as \^].
+                Some([b'\\', b'^', control] | [b'^', control]) => Some(control & 0x1f),
+                Some([character]) => Some(*character),
+                Some(_) | None => Some(b'~'),
+            },
+            forward_agent: values
+                .get("forwardagent")
+                .is_some_and(|value| !matches!(*value, "no" | "false")),
+            server_alive_interval: Duration::from_secs(
+                number("serveraliveinterval").unwrap_or(0).into(),
+            ),
+            server_alive_count_max: number("serveralivecountmax").unwrap_or(3),
+            exit_on_forward_failure: yes("exitonforwardfailure"),
+            log_level: values
+                .get("loglevel")
+                .map_or(LogLevel::Info, |name| LogLevel::of(name)),
+            host_key_alias: text("hostkeyalias"),
+            stdin_null: yes("stdinnull"),
+            fork_after_authentication: yes("forkafterauthentication"),
+            batch_mode: yes("batchmode"),
+            forwards,
+        })
+    }
+
+    /// Whether this is an interactive login session, which screen or tmux can keep; anything else runs as the user typed it.
+    ///
+    /// Whether standard input is a terminal is the caller's to know.
+    pub fn is_login(&self, args: &Args) -> bool {
+        args.command.is_empty()
+            && self.remote_command.is_none()
+            && self.session_type == SessionType::Default
+            && self.request_tty != RequestTty::No
+            && !self.stdin_null
+    }
+}
+
+impl LogLevel {
+    /// Reads the name that `ssh -G` prints (`SILENT` is its name for `QUIET`).
+    fn of(name: &str) -> Self {
+        match name {
+            "QUIET" | "SILENT" => Self::Quiet,
+            "FATAL" => Self::Fatal,
+            "ERROR" => Self::Error,
+            "VERBOSE" => Self::Verbose,
+            "DEBUG" | "DEBUG1" => Self::Debug1,
+            "DEBUG2" => Self::Debug2,
+            "DEBUG3" => Self::Debug3,
+            _ => Self::Info,
+        }
+    }
+
+    /// The name as a configuration writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Quiet => "QUIET",
+            Self::Fatal => "FATAL",
+            Self::Error => "ERROR",
+            Self::Info => "INFO",
+            Self::Verbose => "VERBOSE",
+            Self::Debug1 => "DEBUG1",
+            Self::Debug2 => "DEBUG2",
+            Self::Debug3 => "DEBUG3",
+        }
+    }
+}
+
+/// `-q` and `-v` as ssh.c takes them: each overrides what came before it, and further `-v` add up.
+fn log_level(configured: LogLevel, args: &Args) -> LogLevel {
+    let mut level = configured;
+    let mut verbose = false;
+    for option in &args.options {
+        match option.letter {
+            b'q' => level = LogLevel::Quiet,
+            b'v' if !verbose => {
+                verbose = true;
+                level = LogLevel::Debug1;
+            }
+            b'v' => {
+                level = match level {
+                    LogLevel::Quiet => LogLevel::Fatal,
+                    LogLevel::Fatal => LogLevel::Error,
+                    LogLevel::Error => LogLevel::Info,
+                    LogLevel::Info => LogLevel::Verbose,
+                    LogLevel::Verbose => LogLevel::Debug1,
+                    LogLevel::Debug1 => LogLevel::Debug2,
+                    LogLevel::Debug2 | LogLevel::Debug3 => LogLevel::Debug3,
+                }
+            }
+            _ => {}
+        }
+    }
+    level
+}
+
+/// The one line that says what ssh did not like.
+fn complaint(stderr: &str) -> String {
+    let lines = || {
+        stderr
+            .lines()
+            .map(str::trim_end)
+            .filter(|line| !line.is_empty())
+    };
+    lines()
+        .take_while(|line| !line.starts_with("usage: "))
+        // "FILE: terminating, N bad configuration options" follows the line that says which.
+        .filter(|line| !line.contains(": terminating, "))
+        .last()
+        .or_else(|| {
+            lines()
+                .next()
+                .map(|_| "ssh does not understand this command line")
+        })
+        .unwrap_or("ssh -G failed and did not say why")
+        .to_owned()
+}
+
+/// The type-of-service byte of a name that `ssh -G` prints for `IPQoS` (RFC 2474, RFC 3246, RFC 8622; names from ssh's misc.c).
+fn type_of_service(name: &str) -> Option<u8> {
+    let class = |name: &str, prefix: &str| name.strip_prefix(prefix)?.parse::<u8>().ok();
+    if let Some(selector) = class(name, "cs").filter(|selector| *selector < 8) {
+        return Some(selector << 5);
+    }
+    if let Some(assured) = class(name, "af") {
+        let (class, drop) = (assured / 10, assured % 10);
+        return ((1..=4).contains(&class) && (1..=3).contains(&drop))
+            .then_some(class << 5 | drop << 3);
+    }
+    match name {
+        "ef" => Some(0xb8),
+        "lowdelay" => Some(0x10),
+        "throughput" => Some(0x08),
+        "le" | "reliability" => Some(0x04),
+        "none" => None,
+        _ => name
+            .strip_prefix("0x")
+            .map_or_else(|| name.parse().ok(), |hex| u8::from_str_radix(hex, 16).ok()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsString, fs};
+
+    use super::*;
+    use crate::ssh::{
+        args::{Args, Asked},
+        version::Version,
+    };
+
+    fn args(words: &[&str]) -> Args {
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+        match Args::parse(&words, Version::of("ssh".as_ref()).unwrap()).unwrap() {
+            Asked::Session(args) => args,
+            Asked::Other(mode) => panic!("{mode:?}"),
+        }
+    }
+
+    fn read(words: &[&str]) -> Result<Config> {
+        let words = [&["-F", "/dev/null"], words].concat();
+        Config::read("ssh".as_ref(), &args(&words))
+    }
+
+    #[test]
+    fn the_real_ssh_is_understood() {
+        let config = read(&[
+            "-p",
+            "2222",
+            "-6",
+            "-b",
+            "::1",
+            "-oConnectTimeout=1m",
+            "-oIPQoS=af21",
+            "-oEscapeChar=^]",
+            "u@h",
+        ])
+        .unwrap();
+        assert_eq!(
+            (config.hostname.as_str(), config.port, config.user.as_str()),
+            ("h", 2222, "u")
+        );
+        assert_eq!(config.address_family, AddressFamily::V6);
+        assert_eq!(config.bind_address.as_deref(), Some("::1"));
+        assert_eq!(config.connect_timeout, Some(Duration::from_mins(1)));
+        assert_eq!(config.type_of_service, Some(0x48));
+        assert_eq!(config.escape_char, Some(0x1d));
+        assert!(config.tcp_keep_alive && !config.control_master && config.is_login(&args(&["h"])));
+        assert_eq!(read(&["-N", "h"]).unwrap().session_type, SessionType::None);
+        assert_eq!(
+            read(&["-W", "a:1", "h"]).unwrap().session_type,
+            SessionType::None
+        );
+        assert_eq!(read(&["-tt", "h"]).unwrap().request_tty, RequestTty::Force);
+        assert!(!read(&["h", "ls"]).unwrap().is_login(&args(&["h", "ls"])));
+        assert_eq!(read(&["-L1:a:2", "-D3", "h"]).unwrap().forwards.len(), 2);
+    }
+
+    #[test]
+    fn the_log_level_is_what_a_plain_ssh_would_have() {
+        for (words, level) in [
+            (&["h"][..], LogLevel::Info),
+            (&["-q", "h"], LogLevel::Quiet),
+            (&["-v", "h"], LogLevel::Debug1),
+            (&["-vvvv", "h"], LogLevel::Debug3),
+            (&["-vq", "h"], LogLevel::Quiet),
+            (&["-oLogLevel=ERROR", "h"], LogLevel::Error),
+            (&["-oLogLevel=QUIET", "h"], LogLevel::Quiet),
+        ] {
+            assert_eq!(read(words).unwrap().log_level, level, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn what_ssh_refuses_is_one_line() {
+        for (words, line) in [
+            (
+                &["-oFoo=1", "h"][..],
+                "command-line: line 0: Bad configuration option: foo",
+            ),
+            (&["-p", "22x", "h"], "Bad port '22x'"),
+            (
+                &["-q", "-F", "/nonexistent", "h"],
+                "Can't open user config file /nonexistent: No such file or directory",
+            ),
+            (
+                &["-oRemoteCommand=top", "h", "ls"],
+                "Cannot execute command-line and remote command.",
+            ),
+            (
+                &["ssh://h:99999"],
+                "ssh does not understand this command line",
+            ),
+        ] {
+            assert_eq!(read(words).unwrap_err().to_string(), line, "{words:?}");
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "Host *\n  Foo 1\n").unwrap();
+        let error = read(&["-F", file.path().to_str().unwrap(), "h"]).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("line 2: Bad configuration option: foo"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn type_of_service_names_are_those_of_the_registries() {
+        for (name, byte) in [
+            ("ef", Some(0xb8)),
+            ("cs1", Some(0x20)),
+            ("af43", Some(0x98)),
+            ("0x20", Some(0x20)),
+            ("none", None),
+        ] {
+            assert_eq!(type_of_service(name), byte, "{name}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Real ssh, sshd, screen, tmux and login shells, on loopback.
+//!
+//! Needs root, sshd, screen, tmux, zsh, fish, tcsh and util-linux; fails with a clear message where one is missing.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "all of this crate is tests"
+)]
+
+mod bootstrap;
+mod client;
+mod endings;
+mod server;
