@@ -10,6 +10,16 @@
 //! - [`terminal`]: the local terminal: saved, restored, the status line.
 //! - [`commands`]: one file per verb.
 //! - [`report`]: every line a user reads.
+//! - [`cli`], [`config`], [`log`]: what netroam is told, and where it writes down what it did.
 
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod connect;
 pub mod context;
+pub mod driver;
+pub mod log;
+pub mod report;
 pub mod ssh;
+pub mod supervisor;
+pub mod terminal;

@@ -64,7 +64,7 @@ impl Sshd {
     async fn dial(&self) -> Dialled {
         let target = Target::new("127.0.0.1", self.port);
         for _ in 0..100 {
-            match dial(&target, &[], &Resolver::system()).await {
+            match dial(&target, &[], &Resolver::system(), |_| {}).await {
                 Ok(dialled) => return dialled,
                 Err(Failure::Refused(_)) => tokio::time::sleep(Duration::from_millis(50)).await,
                 Err(other) => panic!("{other}"),

@@ -9,6 +9,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
     panic::{AssertUnwindSafe, catch_unwind},
     process::Command,
+    rc::Rc,
     time::Duration,
 };
 
@@ -48,8 +49,8 @@ impl Pty {
         }
     }
 
-    fn terminal(&self) -> Terminal {
-        Terminal::on(self.tty.as_fd(), Some(self.tty.as_fd())).unwrap()
+    fn terminal(&self) -> Rc<Terminal> {
+        Rc::new(Terminal::on(self.tty.as_fd(), Some(self.tty.as_fd())).unwrap())
     }
 
     fn status(&self) -> Status<File> {
@@ -176,7 +177,7 @@ async fn keys_are_read_one_at_a_time_and_not_shown() {
     assert_eq!((pty.modes(), pty.seen().as_str()), (before, ""));
 }
 
-async fn next(keys: &netroam::terminal::Keys<'_>) -> Key {
+async fn next(keys: &netroam::terminal::Keys) -> Key {
     timeout(Duration::from_secs(5), keys.next())
         .await
         .expect("a key in time")
@@ -204,7 +205,7 @@ async fn what_was_typed_ahead_is_thrown_away_at_both_ends() {
 #[tokio::test]
 async fn a_terminal_that_is_gone_is_a_key() {
     let Pty { user, tty } = Pty::new(80);
-    let terminal = Terminal::on(tty.as_fd(), None).unwrap();
+    let terminal = Rc::new(Terminal::on(tty.as_fd(), None).unwrap());
     let keys = terminal.listen().unwrap().unwrap();
     drop(user);
     assert_eq!(next(&keys).await, Key::HungUp);
@@ -238,7 +239,7 @@ fn in_the_background_nothing_is_touched() {
     const CHILD: &str = "NETROAM_TEST_BACKGROUND";
     const NAME: &str = "in_the_background_nothing_is_touched";
     if env::var_os(CHILD).is_some() {
-        let terminal = Terminal::open().expect("standard input is a terminal");
+        let terminal = Rc::new(Terminal::open().expect("standard input is a terminal"));
         assert!(!terminal.foreground());
         terminal.lend().unwrap();
         terminal.restore(Reset::Modes).unwrap();

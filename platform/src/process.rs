@@ -156,6 +156,21 @@ pub fn signal(pid: Pid, signal: Signal) -> io::Result<bool> {
     }
 }
 
+/// Ends this process by the signal of this number, so that whoever waits for us sees what we were ended by. Where that signal does not end
+/// a process, exits with 128 and its number, as shells have it.
+pub fn die_of(number: i32) -> ! {
+    if let Ok(signal) = signal::Signal::try_from(number) {
+        #[expect(unsafe_code, reason = "a handler could be anything; this is none")]
+        // SAFETY: the default action runs no code of ours.
+        let reset = unsafe { signal::signal(signal, SigHandler::SigDfl) };
+        if let Err(error) = reset.and_then(|_| signal::raise(signal)) {
+            tracing::debug!(number, %error, "cannot end by the signal");
+        }
+    }
+    #[expect(clippy::exit, reason = "the last thing that this process does")]
+    std::process::exit(128 + number)
+}
+
 /// What a program of ours may ignore or handle: job control, the keys of the terminal, and what ends it. Handlers do not survive
 /// an exec, but ignoring does (signal(7)).
 const DEFAULTED: [signal::Signal; 11] = [

@@ -78,7 +78,11 @@ impl Failure {
             "Name does not resolve",
             "nodename nor servname provided, or not known",
         ];
-        if NO_SUCH_NAME.contains(&words.as_str()) { Self::NoSuchName(words) } else { Self::Resolve(words) }
+        if NO_SUCH_NAME.contains(&words.as_str()) {
+            Self::NoSuchName(words)
+        } else {
+            Self::Resolve(words)
+        }
     }
 
     /// What connect(2)'s error means.
@@ -101,7 +105,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Resolve(words) | Self::NoSuchName(words) => write!(f, "cannot find the address: {words}"),
+            Self::Resolve(words) | Self::NoSuchName(words) => {
+                write!(f, "cannot find the address: {words}")
+            }
             Self::Unreachable(words) | Self::Local(words) => f.write_str(words),
             Self::TimedOut => f.write_str("no answer"),
             Self::Refused(peer) => write!(f, "{}: connection refused", Address(*peer)),

@@ -3,3 +3,7 @@
 pub mod bootstrap;
 pub mod claim;
 pub mod name;
+
+pub use bootstrap::{Attach, Mux, Scrollback, Token, When};
+pub use claim::{Claim, Claims, InUse};
+pub use name::{BadName, Name};

@@ -8,3 +8,11 @@ pub mod ending;
 pub mod log;
 pub mod split;
 pub mod version;
+
+pub use args::{Args, Asked};
+pub use command::Run;
+pub use config::{AddressFamily, Config, SessionType};
+pub use dial::{Dial, Hop};
+pub use ending::{Ending, Evidence, classify};
+pub use log::{LogEvent, LogLine, LogReader};
+pub use version::Version;

@@ -41,22 +41,33 @@ impl Supervisor {
 
     fn ended_by_itself(&mut self, now: Time, ending: Ending, unacknowledged: bool) {
         match ending {
+            Ending::Denied { why } if self.lost.is_some() && self.settings.attended => {
+                self.park(Need::Question(why));
+            }
             Ending::Finished { .. }
-            | Ending::RemoteKilled { .. }
+            | Ending::RemoteKilled
             | Ending::Escaped
-            | Ending::Interrupted
+            | Ending::Interrupted { .. }
+            | Ending::Denied { .. }
             | Ending::HostKeyChanged
             | Ending::HostKeyRefused
             | Ending::Unusable { .. } => self.finish(Exit::Ssh(ending)),
             Ending::Lost { why } => self.lost_by_ssh(now, why, unacknowledged),
+            Ending::Killed { signal } => {
+                self.lost_by_ssh(
+                    now,
+                    format!("ssh was ended by signal {signal}"),
+                    unacknowledged,
+                );
+            }
             Ending::EndedByUs => self.lost_by_ssh(now, "ended by a signal".into(), unacknowledged),
             Ending::Unreachable { why } => {
-                self.not_reached(now, Status::RetryingSsh(why.clone()), why, unacknowledged)
+                self.not_reached(now, Status::RetryingSsh(why.clone()), why, unacknowledged);
             }
             Ending::UnknownHost { why }
                 if self.runs == 1 && matches!(self.reach(), Reach::Over(_)) =>
             {
-                self.finish(Exit::NoSuchHost(why))
+                self.finish(Exit::NoSuchHost(why));
             }
             Ending::UnknownHost { why } => {
                 self.not_reached(
@@ -67,13 +78,9 @@ impl Supervisor {
                 );
             }
             Ending::NeedsPerson { what } if self.settings.attended => {
-                self.park(Need::Question(what))
+                self.park(Need::Question(what));
             }
             Ending::NeedsPerson { what } => self.finish(Exit::PersonNeeded(what)),
-            Ending::Denied if self.lost.is_some() && self.settings.attended => {
-                self.park(Need::Question("permission denied".into()));
-            }
-            Ending::Denied => self.finish(Exit::Ssh(Ending::Denied)),
             Ending::TakenOver if self.settings.attended => self.park(Need::TakenOver),
             Ending::TakenOver => self.finish(Exit::TakenOver),
             Ending::ContextGone if self.settings.attended => self.park(Need::ContextGone),

@@ -108,6 +108,7 @@ pub struct Supervisor {
     random: fastrand::Rng,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 #[derive(Debug)]
 enum Phase {
     /// No live run: dial when there is a path.
@@ -187,7 +188,7 @@ impl Supervisor {
                 },
             ) => self.connected(now, attempt, connection),
             (_, Input::NotConnected { attempt, failure }) => {
-                self.not_connected(now, attempt, failure)
+                self.not_connected(now, attempt, failure);
             }
             (_, Input::Assumed { run, connection }) => self.assumed(run, connection),
             (_, Input::Authenticated(run)) => self.authenticated(now, run),
@@ -450,9 +451,9 @@ impl Supervisor {
             return;
         }
         if self.ready.is_some() {
-            self.start_if_ready(now)
+            self.start_if_ready(now);
         } else {
-            self.seek(now)
+            self.seek(now);
         }
     }
 

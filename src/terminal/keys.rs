@@ -1,6 +1,6 @@
 //! The keys that the user may press between runs.
 
-use std::{future::pending, io, os::fd::AsFd as _};
+use std::{future::pending, io, os::fd::AsFd as _, rc::Rc};
 
 use netroam_platform::readable::Readable;
 use nix::{
@@ -30,16 +30,16 @@ pub enum Key {
 /// Dropping it gives the terminal the modes that it had at the start, and throws away what was typed meanwhile; so it must not
 /// live on when a run gets the terminal.
 #[derive(Debug)]
-pub struct Keys<'terminal> {
-    terminal: &'terminal Terminal,
+pub struct Keys {
+    terminal: Rc<Terminal>,
     input: Readable,
 }
 
-impl<'terminal> Keys<'terminal> {
-    pub(super) fn new(terminal: &'terminal Terminal) -> io::Result<Self> {
+impl Keys {
+    pub(super) fn new(terminal: Rc<Terminal>) -> io::Result<Self> {
         Ok(Self {
+            input: Readable::duplicate(&*terminal)?,
             terminal,
-            input: Readable::duplicate(terminal)?,
         })
     }
 
@@ -82,7 +82,7 @@ impl<'terminal> Keys<'terminal> {
     }
 }
 
-impl Drop for Keys<'_> {
+impl Drop for Keys {
     fn drop(&mut self) {
         // It fails when the terminal is gone; the next who asks the terminal for anything is told.
         drop(self.terminal.unlisten());

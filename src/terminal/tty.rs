@@ -5,6 +5,7 @@ use std::{
     fs::File,
     io::{self, IsTerminal as _, Write as _},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    rc::Rc,
 };
 
 use nix::{
@@ -124,12 +125,12 @@ impl Terminal {
     ///
     /// # Panics
     /// Outside a tokio runtime that has IO enabled.
-    pub fn listen(&self) -> io::Result<Option<Keys<'_>>> {
+    pub fn listen(self: &Rc<Self>) -> io::Result<Option<Keys>> {
         if !self.foreground() {
             return Ok(None);
         }
         // From here on, whatever fails: dropping it gives the modes back.
-        let keys = Keys::new(self)?;
+        let keys = Keys::new(Rc::clone(self))?;
         let mut modes = self.saved.clone();
         // A key at a time, not shown; the keys of signals work as ever.
         modes

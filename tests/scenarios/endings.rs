@@ -28,10 +28,8 @@ fn whatever_the_person_ended_stays_ended() {
         Ending::Finished { status: 0 },
         Ending::Finished { status: 42 },
         Ending::Escaped,
-        Ending::Interrupted,
-        Ending::RemoteKilled {
-            signal: "KILL".into(),
-        },
+        Ending::Interrupted { signal: 2 },
+        Ending::RemoteKilled,
         Ending::HostKeyChanged,
     ] {
         let mut world = World::attached(HOME);

@@ -1,5 +1,7 @@
 //! The decisions in simulated time: hours of a laptop's day in milliseconds, nothing real.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
+
 mod endings;
 mod moves;
 mod random;

@@ -1,0 +1,146 @@
+//! The command line, except for what belongs to ssh.
+
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Keeps ssh sessions alive on a laptop that moves.
+#[derive(Debug, Parser)]
+#[command(name = "netroam", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What netroam can do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Keep a session with a host attached, wherever the laptop goes
+    Watch(Watch),
+    /// Print what the operating system says of the network, as it comes
+    Events(Events),
+    /// Pass the dialled connection to ssh, which runs this by itself
+    #[command(hide = true)]
+    HandOver,
+}
+
+/// `netroam watch [netroam options] [any ssh option] [user@]HOST [COMMAND…]`
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "netroam watch [NETROAM OPTIONS] [ANY SSH OPTION] [USER@]HOST [COMMAND...]",
+    after_help = "Examples:\n  \
+        netroam watch gw1                  a session in screen or tmux on gw1\n  \
+        netroam watch -p 2222 -A me@gw1    with options of ssh\n  \
+        netroam watch --session work gw1   a session to share between laptops\n  \
+        netroam watch -N -L 8080:web:80 gw1\n\n\
+        While the session is away: Enter tries now, q quits, ? explains. Attached, the keys are ssh's own (~. quits)."
+)]
+pub struct Watch {
+    /// Name of the session on the host [default: this laptop's name, and NAME-2, NAME-3... for further terminals]
+    #[arg(long, value_name = "NAME")]
+    pub session: Option<String>,
+
+    /// What keeps the work on the host: auto is screen, else tmux, else a plain shell with a warning
+    #[arg(long, value_enum)]
+    pub context: Option<ContextChoice>,
+
+    /// Where what scrolled off is kept: in your terminal, or in screen or tmux
+    #[arg(long, value_enum)]
+    pub scrollback: Option<ScrollbackChoice>,
+
+    /// Over what to connect: any path that the kernel has
+    #[arg(long, value_enum)]
+    pub via: Option<Via>,
+
+    /// Who connects: netroam, or ssh as it always does
+    #[arg(long, value_enum)]
+    pub dial: Option<DialChoice>,
+
+    /// Seconds that sent data may stay unacknowledged before the connection counts as dead [default: 15]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub stall: Option<Duration>,
+
+    /// Take the session from another terminal of this laptop
+    #[arg(long)]
+    pub take_over: bool,
+
+    /// Run COMMAND again when its connection was lost
+    #[arg(long)]
+    pub rerun: bool,
+
+    /// Read this configuration instead of the one under the XDG configuration directory
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// How much to log: error, warn, info, debug, trace [default: info; also `NETROAM_LOG`]
+    #[arg(long, value_name = "LEVEL")]
+    pub log: Option<tracing::Level>,
+
+    /// Log to this file instead of the one under the XDG state directory
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+
+    /// Options of ssh, the host, and a command
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    pub ssh: Vec<OsString>,
+}
+
+/// `netroam events [DESTINATION…]`
+#[derive(Debug, Args)]
+pub struct Events {
+    /// Addresses whose path is looked up after each burst of events
+    #[arg(value_name = "ADDRESS")]
+    pub destinations: Vec<std::net::IpAddr>,
+}
+
+/// What keeps the work on the remote host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContextChoice {
+    /// screen, else tmux, else a plain shell.
+    Auto,
+    /// screen.
+    Screen,
+    /// tmux.
+    Tmux,
+    /// Nothing: a login shell that a loss ends.
+    None,
+}
+
+/// Where what scrolled off is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScrollbackChoice {
+    /// In the local terminal.
+    Native,
+    /// In screen or tmux.
+    Mux,
+}
+
+/// Over what to connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// Any path that the kernel has.
+    Any,
+}
+
+/// Who connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DialChoice {
+    /// netroam, unless the ssh configuration has a proxy or a jump host.
+    Auto,
+    /// ssh.
+    Ssh,
+}
+
+/// Reads a number of seconds, at least 3: less could end a connection over one bad moment.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<u64>().map_err(|error| error.to_string())?;
+    if seconds < 3 {
+        return Err("must be at least 3".into());
+    }
+    Ok(Duration::from_secs(seconds))
+}

@@ -1,0 +1,70 @@
+//! One file per verb.
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::{
+    cli::{Cli, Verb},
+    connect, report,
+    ssh::{Version, split},
+};
+
+mod events;
+mod watch;
+
+/// Reads the command line, does what it says, and gives the exit status.
+pub fn run() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let outcome = match words.get(1).and_then(|verb| verb.to_str()) {
+        // On the way of every connection: nothing else is even parsed.
+        Some("hand-over") if words.len() == 2 => {
+            connect::handover::fetch().map(|()| ExitCode::SUCCESS)
+        }
+        Some("watch") => watch_words(&words),
+        Some(_) | None => dispatch(Cli::parse_from(words)),
+    };
+    outcome.unwrap_or_else(|error| {
+        report::error(&error);
+        ExitCode::from(report::status::FAILED)
+    })
+}
+
+/// ssh's options have one dash and may stand among netroam's: they are told apart before clap reads netroam's.
+fn watch_words(words: &[OsString]) -> anyhow::Result<ExitCode> {
+    let ssh = OsString::from("ssh");
+    let version = Version::of(&ssh)?;
+    let cli = Cli::command();
+    let Some(verb) = cli.find_subcommand("watch") else {
+        unreachable!("the verb is one of ours");
+    };
+    let split = match split::split(&words[2..], verb, version) {
+        Ok(split) => split,
+        Err(error) => return Ok(usage(&error.to_string(), "netroam watch --help")),
+    };
+    let [program, verb] = [words[0].clone(), words[1].clone()];
+    let separated = [program, verb]
+        .into_iter()
+        .chain(split.own)
+        .chain(["--".into()])
+        .chain(split.ssh);
+    match Cli::parse_from(separated).verb {
+        Verb::Watch(watch) => watch::run(&watch, &ssh, version),
+        Verb::Events(_) | Verb::HandOver => unreachable!("the verb was watch"),
+    }
+}
+
+fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.verb {
+        Verb::Watch(_) => unreachable!("watch is read on its own"),
+        Verb::Events(events) => events::run(&events),
+        Verb::HandOver => connect::handover::fetch().map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Says what is wrong with the command line or the configuration.
+fn usage(error: &str, hint: &str) -> ExitCode {
+    report::line(&report::plain(error));
+    report::line(&format!("hint: {hint}"));
+    ExitCode::from(report::status::USAGE)
+}

@@ -1,0 +1,257 @@
+//! `netroam watch HOST`: keeps a session attached.
+
+use std::{
+    ffi::OsStr,
+    os::unix::process::CommandExt as _,
+    process::{Command, ExitCode},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use etcetera::{BaseStrategy as _, base_strategy::choose_base_strategy};
+use netroam_platform::process;
+use nix::unistd::{gethostname, ttyname};
+use tokio::runtime::Runtime;
+
+use super::usage;
+use crate::{
+    cli::{ContextChoice, DialChoice, ScrollbackChoice, Watch},
+    config::{Configuration, Preferences},
+    connect::{Family, Target},
+    context::{BadName, Claims, InUse, Mux, Name, Scrollback, Token},
+    driver::{self, Context, Session},
+    log, report,
+    ssh::{AddressFamily, Args, Asked, Config, Dial, Ending, SessionType, Version},
+    supervisor::{Again, Dialler, Exit},
+};
+
+/// Data unacknowledged for so long ends a connection, unless the user says otherwise.
+const STALL: Duration = Duration::from_secs(15);
+
+/// How long another terminal may take to let go of a session.
+const TAKE_OVER: Duration = Duration::from_secs(5);
+
+const HELP: &str = "netroam watch --help";
+
+/// Why there is nothing to keep.
+enum Refusal {
+    /// The command line or the configuration is wrong; and a hint.
+    Usage(String, String),
+    /// Another terminal of this laptop has the session.
+    InUse(Name, InUse),
+    /// netroam cannot work.
+    Failed(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Refusal {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Keeps the session until it ends; the exit status is the remote command's, ssh's, or netroam's own ([`report::status`]).
+pub(super) fn run(watch: &Watch, ssh: &OsStr, version: Version) -> Result<ExitCode> {
+    let args = match Args::parse(&watch.ssh, version) {
+        Ok(Asked::Session(args)) => args,
+        Ok(Asked::Other(mode)) if mode.is_for_ssh() => {
+            return Err(Command::new(ssh).args(&watch.ssh).exec()).context("cannot run ssh");
+        }
+        Ok(Asked::Other(_)) => {
+            let hint = "netroam watch -N … & keeps forwards in the background";
+            return Ok(usage("-f would leave netroam nothing to keep", hint));
+        }
+        Err(error) => return Ok(usage(&error.to_string(), HELP)),
+    };
+    log::start(watch.log, watch.log_file.as_deref())?;
+    // One thread, the main one: its end is what ends ssh when netroam is killed.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let host = report::plain(&args.destination.to_string_lossy());
+    let session = match session(watch, args, ssh, &host, &runtime) {
+        Ok(session) => session,
+        Err(Refusal::Usage(error, hint)) => return Ok(usage(&error, &hint)),
+        Err(Refusal::InUse(name, holder)) => {
+            report::line(&format!("{host}: session {name} is {holder}"));
+            report::line("hint: --take-over takes it, --session NAME opens another one");
+            return Ok(ExitCode::from(report::status::IN_USE));
+        }
+        Err(Refusal::Failed(error)) => return Err(error),
+    };
+    let exit = runtime.block_on(driver::keep(session))?;
+    tracing::info!(?exit, "netroam ends");
+    let (line, code) = report::exit(&host, &exit);
+    if let Some(line) = line {
+        report::line(&line);
+    }
+    match exit {
+        Exit::Signal(signal) | Exit::Ssh(Ending::Interrupted { signal }) => process::die_of(signal),
+        Exit::Ssh(_)
+        | Exit::NoSuchHost(_)
+        | Exit::TakenOver
+        | Exit::ContextGone
+        | Exit::PersonNeeded(_)
+        | Exit::CommandLost(_)
+        | Exit::GaveUp => Ok(ExitCode::from(code)),
+    }
+}
+
+/// Puts together what the command line, the configuration and ssh's own configuration say.
+fn session(
+    watch: &Watch,
+    args: Args,
+    ssh: &OsStr,
+    host: &str,
+    runtime: &Runtime,
+) -> Result<Session, Refusal> {
+    let configuration = Configuration::read(watch.config.as_deref()).map_err(|error| {
+        Refusal::Usage(
+            format!("{error:#}"),
+            "see the README for what may stand there".into(),
+        )
+    })?;
+    let preferences = configuration.for_host(host);
+    let config = Config::read(ssh, &args).map_err(|error| {
+        Refusal::Usage(
+            format!("{error:#}"),
+            "ssh -G HOST shows what ssh makes of it".into(),
+        )
+    })?;
+    let keeper = keeper(watch, &preferences, &args, &config)?;
+    let base = choose_base_strategy().context("cannot find the home directory")?;
+    let state = base
+        .state_dir()
+        .unwrap_or_else(|| base.data_dir())
+        .join("netroam");
+    let directory = Claims::directory(base.runtime_dir().as_deref(), &state);
+    let claims = Claims::new(&directory, &config.user, &config.hostname, config.port)?;
+    let dial = config.dial(ssh, &args)?;
+    let wanted = watch.dial.or(preferences.dial).unwrap_or(DialChoice::Auto);
+    let (dialler, first_hop) = match (wanted, dial) {
+        (DialChoice::Auto, Dial::Ours) => (Dialler::Ours, None),
+        (DialChoice::Ssh, Dial::Ours) => (Dialler::Ssh, Some(config.hop())),
+        (DialChoice::Auto | DialChoice::Ssh, Dial::Ssh { first_hop, why }) => {
+            tracing::info!(?why, ?first_hop, "ssh dials");
+            (Dialler::Ssh, first_hop)
+        }
+    };
+    let (again, context) = match keeper {
+        Some(mux) => (
+            Again::Attach,
+            Some(context(watch, &preferences, &claims, runtime, mux)?),
+        ),
+        None if config.is_login(&args) || config.session_type == SessionType::None => {
+            (Again::Anew, None)
+        }
+        None if watch.rerun => (Again::Rerun, None),
+        None => (Again::Never, None),
+    };
+    let stall = watch.stall.or(preferences.stall.map(Duration::from_secs));
+    Ok(Session {
+        host: host.to_owned(),
+        ssh: ssh.to_owned(),
+        exe: std::env::current_exe().context("cannot find netroam's own program")?,
+        directory,
+        target: target(&config)?,
+        args,
+        config,
+        dialler,
+        first_hop,
+        again,
+        context,
+        stall: stall.unwrap_or(STALL),
+    })
+}
+
+/// What keeps the work: a login in a terminal gets screen or tmux; whatever has a command of its own, or no terminal, gets nothing.
+fn keeper(
+    watch: &Watch,
+    preferences: &Preferences,
+    args: &Args,
+    config: &Config,
+) -> Result<Option<Mux>, Refusal> {
+    let login = config.is_login(args);
+    let choice = match (watch.context, login) {
+        (Some(ContextChoice::None), _) | (None, false) => return Ok(None),
+        (Some(_), false) => {
+            return Err(Refusal::Usage(
+                "a context keeps a login session, and this is none: it has a command, or -N, -T, -W or -s".into(),
+                "leave --context out".into(),
+            ));
+        }
+        (choice, true) => choice.or(preferences.context),
+    };
+    Ok(match choice.unwrap_or(ContextChoice::Auto) {
+        ContextChoice::Auto => Some(Mux::Auto),
+        ContextChoice::Screen => Some(Mux::Screen),
+        ContextChoice::Tmux => Some(Mux::Tmux),
+        ContextChoice::None => None,
+    })
+}
+
+/// Claims the session's name on this laptop.
+fn context(
+    watch: &Watch,
+    preferences: &Preferences,
+    claims: &Claims,
+    runtime: &Runtime,
+    mux: Mux,
+) -> Result<Context, Refusal> {
+    let tty = ttyname(std::io::stdin())
+        .map_or_else(|_| "no terminal".into(), |path| path.display().to_string());
+    let name = match watch.session.as_ref().or(preferences.session.as_ref()) {
+        Some(text) => Some(
+            text.parse::<Name>()
+                .map_err(|error| Refusal::Usage(format!("{error}"), BadName::hint(text)))?,
+        ),
+        None => None,
+    };
+    let base = || -> Result<Name> {
+        let laptop = gethostname().context("cannot read this machine's name")?;
+        Ok(Name::of_host(&laptop.to_string_lossy()))
+    };
+    let claim = match (name, watch.take_over) {
+        (None, false) => claims.first_free(&base()?, &tty)?,
+        (Some(name), false) => match claims.named(&name, &tty)? {
+            Ok(claim) => claim,
+            Err(holder) => return Err(Refusal::InUse(name, holder)),
+        },
+        (name, true) => {
+            let name = name.map_or_else(base, Ok)?;
+            runtime.block_on(claims.take_over(&name, &tty, TAKE_OVER))?
+        }
+    };
+    Ok(Context {
+        name: claim.name().clone(),
+        mux,
+        scrollback: match watch.scrollback.or(preferences.scrollback) {
+            None | Some(ScrollbackChoice::Native) => Scrollback::Native,
+            Some(ScrollbackChoice::Mux) => Scrollback::Mux,
+        },
+        token: Token::random(),
+        claim,
+    })
+}
+
+/// What ssh would have honoured when connecting, and netroam has to, because it connects.
+fn target(config: &Config) -> Result<Target> {
+    let bind_address = match &config.bind_address {
+        None => None,
+        Some(text) => Some(text.parse().with_context(|| {
+            format!("BindAddress {text} is no address\nhint: --dial=ssh leaves connecting to ssh")
+        })?),
+    };
+    let mut target = Target::new(&config.hostname, config.port);
+    target.family = match config.address_family {
+        AddressFamily::Any => Family::Any,
+        AddressFamily::V4 => Family::V4,
+        AddressFamily::V6 => Family::V6,
+    };
+    target.bind_address = bind_address;
+    target.bind_interface.clone_from(&config.bind_interface);
+    target.connect_timeout = config.connect_timeout;
+    target.qos = config.type_of_service;
+    target.keepalive = config.tcp_keep_alive;
+    Ok(target)
+}

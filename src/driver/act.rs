@@ -1,0 +1,296 @@
+//! Carrying actions out.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use netroam_platform::{clock, process};
+use tokio::sync::mpsc;
+
+use super::{
+    Driver, GRACE, Message, checked,
+    run::LiveRun,
+    signals::{Arrived, Signals},
+};
+use crate::{
+    connect, report,
+    ssh::Ending,
+    supervisor::{Action, Answer, AttemptId, Dialler, Exit, Input, Purpose, Reason, RunId, Status},
+    terminal::Reset,
+};
+
+impl Driver {
+    /// Carries out everything that the supervisor wants, until it wants nothing, or has to wait for a run to stop.
+    pub(super) fn carry_out(&mut self) {
+        while self.exit.is_none() && !self.runs.values().any(LiveRun::stopping) {
+            let next = self.waiting.pop_front();
+            let Some(action) = next.or_else(|| self.supervisor.poll_action()) else {
+                return self.refresh();
+            };
+            tracing::debug!(?action, "action");
+            self.act(action);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Dial(attempt) => self.dial(attempt),
+            Action::Discard(attempt) => self.discard(attempt),
+            Action::Start {
+                run,
+                over,
+                questions,
+                purpose,
+            } => self.start(run, over, questions, purpose),
+            Action::End { run, reason } => self.end(run, &reason),
+            Action::Silence { run, reason } => self.silence(run, &reason),
+            Action::Hold(run) => self.with(run, LiveRun::hold),
+            Action::Kill(run) => self.with(run, |run| run.signal(process::Signal::Kill)),
+            Action::Probe { run, patience } => self.probe(run, patience),
+            Action::Show(status) => self.show(status),
+            Action::Say(notice) => {
+                let line = report::notice(&self.session.host, &notice);
+                tracing::info!("{line}");
+                checked(
+                    "write a line",
+                    self.status.line(&format!("netroam: {line}")),
+                );
+            }
+            Action::Finish(exit) => self.exit = Some(exit),
+        }
+    }
+
+    fn with(&mut self, run: RunId, what: impl FnOnce(&LiveRun)) {
+        if let Some(run) = self.runs.get(&run) {
+            what(run);
+        }
+    }
+
+    fn dial(&mut self, attempt: AttemptId) {
+        let (target, known) = (self.session.target.clone(), self.sight.known());
+        let (resolver, messages) = (Arc::clone(&self.resolver), self.messages.clone());
+        let task = tokio::spawn(async move {
+            let observe = |progress| report_to(&messages, Message::Progress(attempt, progress));
+            let result = connect::dial(&target, &known, &resolver, observe).await;
+            report_to(&messages, Message::Dialled(attempt, result));
+        });
+        self.attempts.insert(attempt, task.abort_handle());
+    }
+
+    fn discard(&mut self, attempt: AttemptId) {
+        if let Some(task) = self.attempts.remove(&attempt) {
+            task.abort();
+        }
+        self.sockets.remove(&attempt);
+    }
+
+    fn start(&mut self, id: RunId, over: Option<AttemptId>, questions: bool, purpose: Purpose) {
+        let socket = over.and_then(|attempt| self.sockets.remove(&attempt));
+        if over.is_some() && socket.is_none() {
+            return self.tell(Input::Ended {
+                run: id,
+                ending: Ending::Unreachable {
+                    why: "the connection was closed before ssh took it".into(),
+                },
+                unacknowledged: false,
+            });
+        }
+        self.keys = None;
+        if questions {
+            self.clear_status();
+            self.shown = None;
+        }
+        if let Some(terminal) = &self.terminal {
+            checked(
+                "lend the terminal",
+                terminal
+                    .restore(Reset::TermiosOnly)
+                    .and_then(|()| terminal.lend()),
+            );
+        }
+        let attach = self.session.attach_command(purpose);
+        let plan = super::run::Plan {
+            id,
+            socket: socket.map(|dialled| dialled.socket),
+            unattended: !questions,
+            attach,
+            terminal: self.terminal.is_some(),
+        };
+        match LiveRun::start(&self.session, &self.dir, plan, &self.messages) {
+            Ok(run) => {
+                tracing::info!(
+                    run = id.0,
+                    pid = super::number(run.pid),
+                    ?purpose,
+                    questions,
+                    "started ssh"
+                );
+                self.runs.insert(id, run);
+                if self.session.dialler == Dialler::Ssh {
+                    self.find_first_hop(id);
+                }
+            }
+            Err(error) => {
+                let line = format!("cannot start ssh: {error:#}");
+                tracing::error!("{line}");
+                checked(
+                    "write a line",
+                    self.status
+                        .line(&format!("netroam: {}: {line}", self.session.host)),
+                );
+                self.exit = Some(Exit::Ssh(Ending::Unusable { line }));
+            }
+        }
+    }
+
+    fn find_first_hop(&self, run: RunId) {
+        let Some(hop) = self.session.first_hop.clone() else {
+            return;
+        };
+        let (resolver, messages) = (Arc::clone(&self.resolver), self.messages.clone());
+        tokio::spawn(async move {
+            match resolver.addresses(&hop.host, hop.port).await {
+                Ok(addresses) => {
+                    let addresses = addresses.iter().map(SocketAddr::ip).collect();
+                    report_to(&messages, Message::FirstHop(run, addresses));
+                }
+                Err(error) => tracing::warn!(hop.host, error, "the first hop does not resolve"),
+            }
+        });
+    }
+
+    fn end(&mut self, id: RunId, reason: &Reason) {
+        if let Some(run) = self.runs.get_mut(&id) {
+            tracing::info!(run = id.0, ?reason, "ending ssh");
+            run.end(clock::now() + GRACE);
+        }
+    }
+
+    fn silence(&mut self, id: RunId, reason: &Reason) {
+        if let Some(run) = self.runs.get_mut(&id) {
+            tracing::info!(run = id.0, ?reason, "silencing ssh");
+            run.silence();
+            let unacknowledged = run.unacknowledged;
+            self.take_terminal(false);
+            self.tell(Input::Silenced {
+                run: id,
+                unacknowledged,
+            });
+        }
+    }
+
+    fn probe(&mut self, id: RunId, patience: Option<Duration>) {
+        if let Some(task) = self.probe.take() {
+            task.abort();
+        }
+        let Some(socket) = self.runs.get(&id).and_then(LiveRun::duplicate) else {
+            return self.tell(Input::Probed {
+                run: id,
+                answer: Answer::Unaskable,
+            });
+        };
+        let messages = self.messages.clone();
+        let task = tokio::spawn(async move {
+            let answer = match connect::probe(&socket, patience).await {
+                connect::Answer::Alive => Answer::Alive,
+                connect::Answer::Silent => Answer::Silent,
+                connect::Answer::Gone(error) => {
+                    tracing::info!(%error, "the connection is gone");
+                    Answer::Silent
+                }
+            };
+            report_to(&messages, Message::Probed(id, answer));
+        });
+        self.probe = Some(task.abort_handle());
+    }
+
+    fn show(&mut self, status: Status) {
+        tracing::info!(?status, "status");
+        self.shown = Some(status);
+    }
+
+    /// Brings the terminal in line with the state: keys are read and the status line is shown only while no run owns it.
+    pub(super) fn refresh(&mut self) {
+        let free = self.runs.iter().all(|(_, run)| run.silenced);
+        let attaching = self
+            .runs
+            .values()
+            .any(|run| run.unattended && !run.silenced);
+        if let (true, Some(shown)) = (free || attaching, &self.shown) {
+            let text = format!("netroam: {}", report::status(&self.session.host, shown));
+            checked("draw the status line", self.status.say(&text));
+        }
+        if free
+            && self.keys.is_none()
+            && self.exit.is_none()
+            && let Some(terminal) = &self.terminal
+        {
+            match terminal.listen() {
+                Ok(keys) => self.keys = keys,
+                Err(error) => tracing::warn!(%error, "cannot read keys"),
+            }
+        }
+    }
+
+    /// The terminal as it was before the run: settings, and what a program that was cut off left switched on.
+    pub(super) fn take_terminal(&mut self, clean: bool) {
+        if let Some(terminal) = &self.terminal {
+            let reset = if clean {
+                Reset::TermiosOnly
+            } else {
+                Reset::Modes
+            };
+            checked("restore the terminal", terminal.restore(reset));
+        }
+        if !clean {
+            self.status.below();
+        }
+    }
+
+    /// Leaves nothing behind: every run ended and reaped, the terminal given back.
+    pub(super) async fn leave(
+        &mut self,
+        signals: &mut Signals,
+        inbox: &mut mpsc::UnboundedReceiver<Message>,
+    ) {
+        self.keys = None;
+        self.clear_status();
+        for task in self.attempts.values().chain(&self.probe) {
+            task.abort();
+        }
+        let deadline = clock::now() + GRACE;
+        for run in self.runs.values_mut() {
+            if run.silenced {
+                run.signal(process::Signal::Kill);
+            } else {
+                run.end(deadline);
+            }
+        }
+        while !self.runs.is_empty() {
+            tokio::select! {
+                arrived = signals.next() => if matches!(arrived, Arrived::ChildChanged) { self.reap() },
+                Some(message) = inbox.recv() => match message {
+                    Message::Over(run, _) => {
+                        self.runs.remove(&run);
+                        self.take_terminal(false);
+                    }
+                    Message::Said(bytes) => report::relay(&bytes),
+                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Authenticated(_) => {}
+                },
+                () = super::until(Some(deadline)), if self.runs.values().any(|run| run.kill_at.is_some()) => {
+                    for run in self.runs.values_mut() {
+                        run.kill_if_due(clock::now());
+                    }
+                }
+            }
+        }
+        if let Some(terminal) = &self.terminal {
+            checked("restore the terminal", terminal.restore(Reset::TermiosOnly));
+        }
+    }
+}
+
+/// Tells the loop; it is gone only when netroam ends, and then nobody needs to know.
+pub(super) fn report_to(messages: &mpsc::UnboundedSender<Message>, message: Message) {
+    if messages.send(message).is_err() {
+        tracing::debug!("a task reported after the end");
+    }
+}

@@ -1,0 +1,382 @@
+//! The one `select!` loop, and the one place that carries actions out.
+//!
+//! Everything that happens (an event of the operating system, a child's end, an attempt's result, a key, a signal) becomes an
+//! [`Input`] of the supervisor; every [`Action`] that it answers with is carried out here. The driver decides nothing.
+//!
+//! Idle it costs nothing: no timer runs unless the supervisor asked for one, and the kernel watches the connection.
+
+mod act;
+mod dir;
+mod run;
+mod session;
+mod sight;
+mod signals;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io::{self, Stderr},
+    net::IpAddr,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use netroam_platform::{
+    clock::{self, Time},
+    process::{self, Change, Pid},
+};
+use tokio::{select, sync::mpsc, task::AbortHandle, time::sleep};
+
+pub use session::{Context, Session};
+
+use crate::{
+    connect::{Dialled, Failure, Progress, Resolver},
+    report,
+    ssh::Ending,
+    supervisor::{
+        Action, Answer, AttemptId, Exit, Input, RunId, Settings, Status, Supervisor, Wish,
+    },
+    terminal::{Key, Keys, Status as StatusLine, Terminal},
+};
+use dir::RunDir;
+use run::LiveRun;
+use sight::Sight;
+use signals::{Arrived, Signals};
+
+/// How long a run that was told to end may take before it is killed; ssh needs 0 to 10 ms (measured).
+const GRACE: Duration = Duration::from_millis(250);
+
+/// What the driver's own tasks report.
+#[derive(Debug)]
+enum Message {
+    Progress(AttemptId, Progress),
+    Dialled(AttemptId, Result<Dialled, Failure>),
+    /// ssh dials by itself: the addresses of the first hop.
+    FirstHop(RunId, Vec<IpAddr>),
+    Probed(RunId, Answer),
+    Authenticated(RunId),
+    /// What ssh wrote for the user.
+    Said(Vec<u8>),
+    /// ssh is reaped, and all it has said is read.
+    Over(RunId, Ending),
+}
+
+/// Keeps one session; see [`keep`].
+#[derive(Debug)]
+struct Driver {
+    session: Session,
+    supervisor: Supervisor,
+    sight: Sight,
+    terminal: Option<Rc<Terminal>>,
+    keys: Option<Keys>,
+    status: StatusLine<Stderr>,
+    /// What the status line says while no run owns the terminal.
+    shown: Option<Status>,
+    dir: RunDir,
+    resolver: Arc<Resolver>,
+    runs: BTreeMap<RunId, LiveRun>,
+    attempts: BTreeMap<AttemptId, AbortHandle>,
+    sockets: BTreeMap<AttemptId, Dialled>,
+    probe: Option<AbortHandle>,
+    /// Actions that wait for a run to have stopped.
+    waiting: VecDeque<Action>,
+    messages: mpsc::UnboundedSender<Message>,
+    exit: Option<Exit>,
+}
+
+/// Keeps `session` connected until it is over.
+///
+/// # Errors
+/// Where netroam itself cannot work: no event source, no directory for its sockets.
+pub async fn keep(session: Session) -> Result<Exit> {
+    let (messages, mut inbox) = mpsc::unbounded_channel();
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
+    let terminal = Terminal::open().map(Rc::new);
+    let settings = Settings {
+        dialler: session.dialler,
+        again: session.again,
+        attended: terminal.is_some(),
+        seed: fastrand::u64(..),
+    };
+    let mut driver = Driver {
+        sight: Sight::open(
+            session.target.bind_address,
+            session.target.bind_interface.clone(),
+        )
+        .context("cannot subscribe to the kernel's network events")?,
+        supervisor: Supervisor::new(settings),
+        status: StatusLine::stderr(),
+        dir: RunDir::create(&session.directory)
+            .context("cannot make a directory for the sockets of this session")?,
+        resolver: Arc::new(Resolver::system()),
+        terminal,
+        keys: None,
+        shown: None,
+        runs: BTreeMap::new(),
+        attempts: BTreeMap::new(),
+        sockets: BTreeMap::new(),
+        probe: None,
+        waiting: VecDeque::new(),
+        messages,
+        exit: None,
+        session,
+    };
+    while driver.exit.is_none() {
+        let deadline = driver.deadline();
+        select! {
+            biased;
+            arrived = signals.next() => driver.arrived(arrived),
+            Some(message) = inbox.recv() => driver.received(message).await,
+            slept = driver.sight.changed() => driver.look(slept).await,
+            key = next_key(&mut driver.keys) => driver.pressed(key),
+            () = until(deadline) => driver.timed_out(),
+        }
+        driver.carry_out();
+    }
+    driver.leave(&mut signals, &mut inbox).await;
+    Ok(driver.exit.take().unwrap_or(Exit::GaveUp))
+}
+
+impl Driver {
+    /// When something is due by the supervisor, or a run has outlived its grace.
+    fn deadline(&self) -> Option<Time> {
+        let grace = self.runs.values().filter_map(|run| run.kill_at).min();
+        [self.supervisor.poll_timeout(), grace]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn tell(&mut self, input: Input) {
+        tracing::debug!(?input, "fact");
+        self.supervisor.handle(clock::now(), input);
+    }
+
+    fn timed_out(&mut self) {
+        let now = clock::now();
+        for run in self.runs.values_mut() {
+            run.kill_if_due(now);
+        }
+        self.supervisor.handle_timeout(now);
+    }
+
+    async fn look(&mut self, slept: Option<Duration>) {
+        if let Some(slept) = slept {
+            tracing::info!(?slept, "the machine slept");
+            self.tell(Input::Woke);
+        }
+        let look = self.sight.look().await;
+        self.tell(Input::Looked(look));
+    }
+
+    async fn received(&mut self, message: Message) {
+        match message {
+            Message::Progress(attempt, Progress::Reached) => self.tell(Input::Reached(attempt)),
+            Message::Progress(_, Progress::Resolved(addresses)) => self.sight.learn(addresses),
+            Message::Dialled(attempt, result) => self.dialled(attempt, result).await,
+            Message::FirstHop(run, addresses) => self.assume(run, addresses).await,
+            Message::Probed(run, answer) => {
+                if let Some(live) = self.runs.get(&run) {
+                    live.keep_honest(self.session.stall, self.session.config.tcp_keep_alive);
+                }
+                self.tell(Input::Probed { run, answer });
+            }
+            Message::Authenticated(run) => self.authenticated(run),
+            Message::Said(bytes) => {
+                self.clear_status();
+                report::relay(&bytes);
+            }
+            Message::Over(run, ending) => self.over(run, ending),
+        }
+    }
+
+    async fn dialled(&mut self, attempt: AttemptId, result: Result<Dialled, Failure>) {
+        if self.attempts.remove(&attempt).is_none() {
+            return;
+        }
+        match result {
+            Ok(dialled) => {
+                tracing::info!(attempt = attempt.0, peer = %dialled.peer, local = %dialled.local, banner = dialled.banner, "connected");
+                if self.sight.learn_good(dialled.peer.ip()) {
+                    // The supervisor must know the path under a connection before anything happens to it.
+                    let look = self.sight.look().await;
+                    self.tell(Input::Looked(look));
+                }
+                let connection = crate::supervisor::Connection {
+                    local: dialled.local.ip(),
+                    peer: dialled.peer.ip(),
+                };
+                self.sockets.insert(attempt, dialled);
+                self.tell(Input::Connected {
+                    attempt,
+                    connection,
+                });
+            }
+            Err(failure) => {
+                tracing::info!(attempt = attempt.0, %failure, "not connected");
+                self.tell(Input::NotConnected { attempt, failure });
+            }
+        }
+    }
+
+    /// ssh dials: its connection will stand on what the kernel answers now for the first hop.
+    async fn assume(&mut self, run: RunId, addresses: Vec<IpAddr>) {
+        self.sight.learn(addresses);
+        let look = self.sight.look().await;
+        let connection = sight::expected(&look);
+        self.tell(Input::Looked(look));
+        self.tell(Input::Assumed { run, connection });
+    }
+
+    fn authenticated(&mut self, run: RunId) {
+        if let Some(live) = self.runs.get(&run) {
+            tracing::info!(run = run.0, "attached");
+            if let (true, Some(terminal)) = (live.unattended, &self.terminal) {
+                checked("throw away what was typed", terminal.discard_input());
+            }
+            self.clear_status();
+            self.shown = None;
+        }
+        self.tell(Input::Authenticated(run));
+    }
+
+    /// A run is gone: the terminal is ours again, unless another run has it already.
+    fn over(&mut self, run: RunId, ending: Ending) {
+        let Some(live) = self.runs.remove(&run) else {
+            return;
+        };
+        tracing::info!(run = run.0, ?ending, "run ended");
+        let clean = matches!(ending, Ending::Finished { .. } | Ending::TakenOver);
+        if !live.silenced {
+            self.take_terminal(clean);
+        }
+        self.tell(Input::Ended {
+            run,
+            ending,
+            unacknowledged: live.unacknowledged,
+        });
+    }
+
+    fn pressed(&mut self, key: io::Result<Key>) {
+        let wish = match key {
+            Ok(Key::Enter) => Wish::Now,
+            Ok(Key::Quit) => Wish::Quit,
+            Ok(Key::Details) => Wish::Details,
+            Ok(Key::Other) => return,
+            Ok(Key::HungUp) => return self.tell(Input::Quit(nix::libc::SIGHUP)),
+            Err(error) => {
+                tracing::warn!(%error, "cannot read the terminal any more");
+                return self.tell(Input::Quit(nix::libc::SIGHUP));
+            }
+        };
+        self.tell(Input::Person(wish));
+    }
+
+    fn arrived(&mut self, arrived: Arrived) {
+        match arrived {
+            Arrived::ChildChanged => self.reap(),
+            // Before a run has authenticated the terminal is cooked: ^C goes to it and to us, and its end says what was meant.
+            Arrived::Interrupt if self.owner().is_some() => {}
+            Arrived::Interrupt => self.tell(Input::Quit(nix::libc::SIGINT)),
+            Arrived::Quit(signal) => {
+                tracing::info!(signal, "told to end");
+                self.tell(Input::Quit(signal));
+            }
+            Arrived::TakenOver => {
+                self.exit = Some(Exit::TakenOver);
+            }
+            Arrived::Suspend => self.suspend(),
+            Arrived::Continued => self.continued(),
+        }
+    }
+
+    /// The live run that has the terminal.
+    fn owner(&self) -> Option<RunId> {
+        self.runs
+            .iter()
+            .find(|(_, run)| !run.silenced)
+            .map(|(id, _)| *id)
+    }
+
+    fn reap(&mut self) {
+        let mut suspended = false;
+        for (id, run) in &mut self.runs {
+            loop {
+                match process::reap(run.pid) {
+                    Ok(Some(Change::Stopped(_))) if run.stopped() => {}
+                    Ok(Some(Change::Stopped(signal))) => {
+                        tracing::debug!(run = id.0, signal, "ssh stopped itself");
+                        suspended = true;
+                    }
+                    Ok(Some(Change::Continued)) => {}
+                    Ok(Some(change @ (Change::Exited(_) | Change::Signalled(_)))) => {
+                        run.gone(change);
+                        break;
+                    }
+                    Ok(None) => break,
+                    Err(error) => {
+                        tracing::debug!(run = id.0, %error, "nothing to reap");
+                        break;
+                    }
+                }
+            }
+        }
+        if suspended {
+            self.suspend();
+        }
+    }
+
+    /// Mirrors a stop: the shell that waits for us must see us stopped as it would see ssh (`~^Z`, or ^Z before ssh is attached).
+    fn suspend(&mut self) {
+        self.clear_status();
+        if let Some(terminal) = &self.terminal {
+            checked("give the terminal back", terminal.before_stop());
+        }
+        signals::stop_ourselves();
+        self.continued();
+        for run in self.runs.values().filter(|run| !run.silenced) {
+            run.signal(process::Signal::Continue);
+        }
+    }
+
+    /// In the foreground again, perhaps: the terminal as it was before the stop.
+    fn continued(&mut self) {
+        if let Some(terminal) = &self.terminal {
+            checked("take the terminal", terminal.after_continue());
+        }
+        // Listening anew: what was listened to may have been the shell's meanwhile.
+        self.keys = None;
+        self.refresh();
+    }
+
+    fn clear_status(&mut self) {
+        checked("clear the status line", self.status.clear());
+    }
+}
+
+/// Notes in the log what could not be done to the terminal; when it is gone, a signal or its end says so too.
+fn checked(what: &str, result: io::Result<()>) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "cannot {what}");
+    }
+}
+
+async fn next_key(keys: &mut Option<Keys>) -> io::Result<Key> {
+    match keys {
+        Some(keys) => keys.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(deadline: Option<Time>) {
+    match deadline {
+        Some(deadline) => sleep(deadline.since(clock::now())).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The number of a process, for people.
+fn number(pid: Pid) -> i32 {
+    pid.number()
+}

@@ -1,0 +1,385 @@
+//! One ssh process: started, listened to, ended.
+
+use std::{
+    net::TcpStream,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use netroam_platform::{
+    clock::Time,
+    process::{self, Change, Pid, Signal},
+    pty,
+    readable::Readable,
+    tcp,
+};
+use tokio::{
+    select,
+    sync::{mpsc, oneshot},
+};
+
+use super::{Message, Session, act::report_to, dir::RunDir};
+use crate::{
+    connect::HandOver,
+    ssh::{Evidence, LogEvent, LogLine, LogReader, Run, classify, ending},
+    supervisor::RunId,
+};
+
+/// How much of what ssh wrote to its standard error is kept to judge its end: far more than its last two lines.
+const LAST_WORDS: usize = 4096;
+
+/// What a run needs.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) id: RunId,
+    /// The connection that ssh gets; without one it dials by itself.
+    pub(super) socket: Option<TcpStream>,
+    /// Nobody is to be asked anything.
+    pub(super) unattended: bool,
+    /// The remote command that attaches the context.
+    pub(super) attach: Option<String>,
+    /// A terminal is there, and what ssh says must find one.
+    pub(super) terminal: bool,
+}
+
+/// A run whose ssh is not reaped yet, or whose last words are not read yet.
+#[derive(Debug)]
+pub(super) struct LiveRun {
+    pub(super) pid: Pid,
+    pub(super) unattended: bool,
+    /// Stopped where it stood; it has no terminal any more.
+    pub(super) silenced: bool,
+    stage: Stage,
+    /// Sent but never acknowledged, when it was given up.
+    pub(super) unacknowledged: bool,
+    pub(super) kill_at: Option<Time>,
+    /// The duplicate of its socket with which the kernel can be asked and told. Kept no longer than ssh lives: the server hears of the
+    /// end only when the last one is closed.
+    socket: Option<TcpStream>,
+    gone: Option<oneshot::Sender<(Change, bool)>>,
+}
+
+/// How far it is from being gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Live,
+    /// Told to end.
+    Told,
+    /// Told to stop, and not stopped yet.
+    Stopping,
+    Stopped,
+    Reaped,
+}
+
+impl LiveRun {
+    /// Starts ssh and listens to it.
+    pub(super) fn start(
+        session: &Session,
+        dir: &RunDir,
+        plan: Plan,
+        messages: &mpsc::UnboundedSender<Message>,
+    ) -> Result<Self> {
+        let (log_path, fifo) = dir
+            .fifo(plan.id.0)
+            .context("cannot make a fifo for its log")?;
+        let run = Run {
+            args: &session.args,
+            config: &session.config,
+            log: &log_path,
+            unattended: plan.unattended,
+            handover: plan.socket.is_some(),
+            attach: plan.attach.as_deref(),
+        };
+        let mut command = Command::new(&session.ssh);
+        command.args(run.argv());
+        if let Some(socket) = &plan.socket {
+            if let Err(error) =
+                tcp::keep_honest(socket, session.stall, session.config.tcp_keep_alive)
+            {
+                tracing::warn!(%error, "the kernel does not watch this connection");
+            }
+            let hand_over = HandOver::listen(dir.path())
+                .context("cannot make a socket to hand the connection over")?;
+            command.envs(Run::environment(
+                session.exe.as_os_str(),
+                hand_over.path().as_os_str(),
+            ));
+            let given = socket
+                .try_clone()
+                .context("cannot duplicate the connection")?;
+            tokio::spawn(async move {
+                if let Err(error) = hand_over.give(&given).await {
+                    tracing::warn!(%error, "cannot hand the connection over");
+                }
+            });
+        }
+        let stderr = plan
+            .terminal
+            .then(|| pty::open(std::io::stderr()))
+            .transpose();
+        let stderr = stderr.context("cannot open a pty for what ssh says")?;
+        let stderr = match stderr {
+            Some(pty) => {
+                command.stderr(Stdio::from(pty.slave));
+                Some(Readable::new(pty.master)?)
+            }
+            None => None,
+        };
+        let pid = process::spawn(command)
+            .with_context(|| format!("cannot run {}", session.ssh.display()))?;
+        let (gone, end) = oneshot::channel();
+        let ear = Ear {
+            id: plan.id,
+            log: LogReader::new(session.config.log_level),
+            heard: Vec::new(),
+            words: Vec::new(),
+            context: plan.attach.is_some(),
+            exit_on_forward_failure: session.config.exit_on_forward_failure,
+            fifo: Readable::new(fifo)?,
+            stderr,
+            unattended: plan.unattended,
+            messages: messages.clone(),
+        };
+        tokio::spawn(ear.listen(end, log_path));
+        Ok(Self {
+            pid,
+            unattended: plan.unattended,
+            silenced: false,
+            stage: Stage::Live,
+            unacknowledged: false,
+            kill_at: None,
+            socket: plan.socket,
+            gone: Some(gone),
+        })
+    }
+
+    /// Tells it to end, and when to be killed if it has not.
+    pub(super) fn end(&mut self, kill_at: Time) {
+        self.note_unacknowledged();
+        self.stage = Stage::Told;
+        self.kill_at = Some(kill_at);
+        self.signal(Signal::Terminate);
+    }
+
+    /// A run that is stopped or stuck takes no other signal.
+    pub(super) fn kill_if_due(&mut self, now: Time) {
+        if self.kill_at.is_some_and(|kill_at| kill_at <= now) {
+            self.kill_at = None;
+            tracing::warn!(
+                pid = self.pid.number(),
+                "ssh did not end when told to, killing it"
+            );
+            self.signal(Signal::Continue);
+            self.signal(Signal::Kill);
+        }
+    }
+
+    /// Stops it where it stands.
+    pub(super) fn silence(&mut self) {
+        self.note_unacknowledged();
+        self.silenced = true;
+        self.stage = Stage::Stopping;
+        self.signal(Signal::Stop);
+    }
+
+    /// Told to stop, and not stopped yet: the terminal is not free.
+    pub(super) fn stopping(&self) -> bool {
+        self.stage == Stage::Stopping
+    }
+
+    /// It has stopped; false if nobody told it to.
+    pub(super) fn stopped(&mut self) -> bool {
+        if self.silenced && self.stage == Stage::Stopping {
+            self.stage = Stage::Stopped;
+        }
+        self.silenced
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        if self.stage == Stage::Reaped {
+            return;
+        }
+        if let Err(error) = process::signal(self.pid, signal) {
+            tracing::warn!(pid = self.pid.number(), ?signal, %error, "cannot signal ssh");
+        }
+    }
+
+    /// It is reaped: its listener may read the rest and judge.
+    pub(super) fn gone(&mut self, change: Change) {
+        self.note_unacknowledged();
+        let told = self.stage != Stage::Live;
+        self.stage = Stage::Reaped;
+        self.kill_at = None;
+        self.socket = None;
+        if let Some(gone) = self.gone.take()
+            && gone.send((change, told)).is_err()
+        {
+            tracing::warn!(pid = self.pid.number(), "nobody listened to ssh");
+        }
+    }
+
+    pub(super) fn duplicate(&self) -> Option<TcpStream> {
+        self.socket.as_ref().and_then(|socket| {
+            socket
+                .try_clone()
+                .inspect_err(|error| tracing::warn!(%error, "cannot duplicate a socket"))
+                .ok()
+        })
+    }
+
+    /// Has the kernel end the connection when it is silent for `stall`.
+    pub(super) fn keep_honest(&self, stall: Duration, keepalive: bool) {
+        if let Some(socket) = &self.socket
+            && let Err(error) = tcp::keep_honest(socket, stall, keepalive)
+        {
+            tracing::debug!(%error, "the kernel does not watch this connection");
+        }
+    }
+
+    /// Has the kernel keep the connection through any silence.
+    pub(super) fn hold(&self) {
+        if let Some(socket) = &self.socket
+            && let Err(error) = tcp::hold(socket)
+        {
+            tracing::debug!(%error, "the connection may not outlive the silence");
+        }
+    }
+
+    /// What is in flight at this moment will never be acknowledged.
+    fn note_unacknowledged(&mut self) {
+        if let Some(health) = self
+            .socket
+            .as_ref()
+            .and_then(|socket| tcp::health(socket).ok())
+        {
+            self.unacknowledged |= health.unacknowledged > 0 || health.unsent > 0;
+        }
+    }
+}
+
+/// Listens to one run: its log, its last words, its end.
+struct Ear {
+    id: RunId,
+    log: LogReader,
+    heard: Vec<LogEvent>,
+    /// The end of what it wrote to its standard error.
+    words: Vec<u8>,
+    context: bool,
+    exit_on_forward_failure: bool,
+    fifo: Readable,
+    stderr: Option<Readable>,
+    unattended: bool,
+    messages: mpsc::UnboundedSender<Message>,
+}
+
+impl Ear {
+    async fn listen(
+        mut self,
+        mut end: oneshot::Receiver<(Change, bool)>,
+        log_path: std::path::PathBuf,
+    ) {
+        let mut unlinked = false;
+        let (change, told) = loop {
+            select! {
+                biased;
+                ready = self.fifo.readable() => {
+                    if !unlinked {
+                        // ssh has it open: nothing is left behind whatever becomes of us.
+                        unlinked = std::fs::remove_file(&log_path).is_ok();
+                    }
+                    if ready.is_err() || !self.read_log() {
+                        break end.await.unwrap_or((Change::Exited(u8::MAX), true));
+                    }
+                }
+                ready = readable(self.stderr.as_ref()) => {
+                    if ready.is_err() || !self.read_stderr() {
+                        self.stderr = None;
+                    }
+                }
+                ended = &mut end => break ended.unwrap_or((Change::Exited(u8::MAX), true)),
+            }
+        };
+        self.read_log();
+        self.read_stderr();
+        if !unlinked && let Err(error) = std::fs::remove_file(&log_path) {
+            tracing::debug!(%error, "the log fifo was not there any more");
+        }
+        if let Some(line) = self.log.finish() {
+            self.hear(line);
+        }
+        let evidence = Evidence {
+            exit: match change {
+                Change::Signalled(signal) => ending::Exit::Signal(signal),
+                Change::Exited(status) => ending::Exit::Status(status.into()),
+                Change::Stopped(_) | Change::Continued => ending::Exit::Status(u8::MAX.into()),
+            },
+            log: &self.heard,
+            stderr: &self.words,
+            ended_by_us: told,
+            unattended: self.unattended,
+            context: self.context,
+            exit_on_forward_failure: self.exit_on_forward_failure,
+        };
+        let ending = classify(&evidence);
+        report_to(&self.messages, Message::Over(self.id, ending));
+    }
+
+    /// Reads what is there; false at the end of the fifo, which cannot be while we hold it open for writing too.
+    fn read_log(&mut self) -> bool {
+        let mut buffer = [0; 8192];
+        loop {
+            match self.fifo.try_read(&mut buffer) {
+                Ok(Some(0)) | Err(_) => return false,
+                Ok(Some(count)) => {
+                    for line in self.log.feed(&buffer[..count]) {
+                        self.hear(line);
+                    }
+                }
+                Ok(None) => return true,
+            }
+        }
+    }
+
+    fn hear(&mut self, line: LogLine) {
+        tracing::trace!(run = self.id.0, line.text, "ssh");
+        if line.shown {
+            report_to(
+                &self.messages,
+                Message::Said(format!("{}\r\n", line.text).into_bytes()),
+            );
+        }
+        if let Some(event) = line.event {
+            if event == LogEvent::Authenticated {
+                report_to(&self.messages, Message::Authenticated(self.id));
+            }
+            self.heard.push(event);
+        }
+    }
+
+    fn read_stderr(&mut self) -> bool {
+        let Some(stderr) = &self.stderr else {
+            return false;
+        };
+        let mut buffer = [0; 4096];
+        loop {
+            match stderr.try_read(&mut buffer) {
+                Ok(Some(0)) | Err(_) => return false,
+                Ok(Some(count)) => {
+                    self.words.extend_from_slice(&buffer[..count]);
+                    let surplus = self.words.len().saturating_sub(LAST_WORDS);
+                    self.words.drain(..surplus);
+                    report_to(&self.messages, Message::Said(buffer[..count].to_vec()));
+                }
+                Ok(None) => return true,
+            }
+        }
+    }
+}
+
+async fn readable(stderr: Option<&Readable>) -> std::io::Result<()> {
+    match stderr {
+        Some(stderr) => stderr.readable().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,76 @@
+//! The log: to a file, never to the terminal.
+
+use std::{
+    fs::{self, OpenOptions},
+    io,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
+
+use anyhow::{Context as _, Result};
+use etcetera::{BaseStrategy as _, base_strategy::choose_base_strategy};
+use tracing::{Level, level_filters::LevelFilter};
+
+/// A log that has grown beyond this starts anew when netroam starts; the one before is kept beside it.
+const LARGEST: u64 = 4 << 20;
+
+/// Starts logging.
+///
+/// `level` from the command line goes before `NETROAM_LOG`, and that before `info`.
+///
+/// # Errors
+/// The file cannot be opened, or `NETROAM_LOG` is no level.
+pub fn start(level: Option<Level>, file: Option<&Path>) -> Result<()> {
+    let level = match (level, std::env::var("NETROAM_LOG")) {
+        (Some(level), _) => level,
+        (None, Ok(text)) => text.parse().ok().with_context(|| {
+            format!("NETROAM_LOG is {text:?}, which is none of error, warn, info, debug, trace")
+        })?,
+        (None, Err(_)) => Level::INFO,
+    };
+    let path = match file {
+        Some(file) => file.to_owned(),
+        None => default_path()?,
+    };
+    let file = open(&path).with_context(|| format!("cannot write the log {}", path.display()))?;
+    tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::from_level(level))
+        .with_ansi(false)
+        .with_target(false)
+        .with_writer(Mutex::new(file))
+        .init();
+    tracing::info!(
+        pid = std::process::id(),
+        version = env!("CARGO_PKG_VERSION"),
+        "netroam starts"
+    );
+    Ok(())
+}
+
+fn open(path: &Path) -> io::Result<fs::File> {
+    if let Some(directory) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)?;
+    }
+    if fs::metadata(path).is_ok_and(|log| log.is_file() && log.len() > LARGEST) {
+        fs::rename(path, path.with_extension("log.old"))?;
+    }
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// `netroam/netroam.log` under `XDG_STATE_HOME`, by default `~/.local/state`.
+fn default_path() -> Result<PathBuf> {
+    let base = choose_base_strategy().context("cannot find the home directory for the log")?;
+    let state = base.state_dir().unwrap_or_else(|| base.data_dir());
+    Ok(state.join("netroam/netroam.log"))
+}

@@ -1,0 +1,309 @@
+//! Every line a user reads.
+//!
+//! Style: `netroam: ` in front, lower case, no final period on one sentence; the fact, then what netroam does. Everything goes to stderr,
+//! because stdout is the remote command's. Whatever another program or a server said passes through [`plain`] first.
+
+use std::{
+    fmt,
+    io::{self, Write as _},
+    time::Duration,
+};
+
+use netroam_platform::{NoPath, Path};
+
+use crate::{
+    ssh::Ending,
+    supervisor::{Again, Exit, Need, Notice, Reason, Status},
+};
+
+/// netroam's own exit statuses, far from what ssh (255), shells and remote programs use.
+pub mod status {
+    /// The command line or the configuration is wrong (as clap has it).
+    pub const USAGE: u8 = 2;
+    /// netroam itself cannot work: no ssh, no descriptor, no directory to write to.
+    pub const FAILED: u8 = 240;
+    /// The session is in use on this laptop.
+    pub const IN_USE: u8 = 241;
+    /// A person is needed, and there is no terminal to ask on.
+    pub const PERSON_NEEDED: u8 = 242;
+    /// The host key changed or was refused.
+    pub const HOST_KEY: u8 = 243;
+    /// The connection of a plain remote command was lost; it may have run.
+    pub const COMMAND_LOST: u8 = 244;
+    /// A person gave up while the session was not attached.
+    pub const GAVE_UP: u8 = 245;
+    /// The session was taken over elsewhere.
+    pub const TAKEN_OVER: u8 = 246;
+    /// The context is gone on the remote host.
+    pub const CONTEXT_GONE: u8 = 247;
+    /// What ssh says for everything that is its own failure.
+    pub const SSH: u8 = 255;
+}
+
+/// Writes one line to stderr. A stderr that cannot be written to is nobody's to tell.
+#[expect(clippy::print_stderr, reason = "this is the one place that prints")]
+pub fn line(text: &str) {
+    eprintln!("netroam: {text}");
+}
+
+/// Passes on what ssh itself wrote, byte for byte.
+pub fn relay(bytes: &[u8]) {
+    let mut stderr = io::stderr().lock();
+    if let Err(error) = stderr.write_all(bytes).and_then(|()| stderr.flush()) {
+        tracing::debug!(%error, "cannot write to stderr");
+    }
+}
+
+/// An error with its causes, and a hint where there is one.
+pub fn error(error: &anyhow::Error) {
+    line(&plain(&format!("{error:#}")));
+}
+
+/// What is printable of `text`: control characters, escape sequences among them, are shown and not sent.
+pub fn plain(text: &str) -> String {
+    text.chars()
+        .map(|char| {
+            if char.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                char
+            }
+        })
+        .collect()
+}
+
+/// The status line.
+pub fn status(host: &str, status: &Status) -> String {
+    let text = match status {
+        Status::Attaching { path, outage: None } => format!("logging in{}", over(path.as_ref())),
+        Status::Attaching {
+            path,
+            outage: Some(outage),
+        } => {
+            format!(
+                "reachable again{} after {}, attaching",
+                over(path.as_ref()),
+                duration(*outage)
+            )
+        }
+        Status::Dialling(path) => format!("connecting{} [q quits]", over(path.as_ref())),
+        Status::NoPath(why) => format!(
+            "{}, waiting for the network [Enter tries now, q quits, ? explains]",
+            no_path(why)
+        ),
+        Status::Holding(reason) => format!("{}, waiting for it to come back", reason_text(reason)),
+        Status::Retrying(failure) => {
+            format!(
+                "{}, trying again [Enter tries now, q quits, ? explains]",
+                plain(&failure.to_string())
+            )
+        }
+        Status::RetryingSsh(why) => format!(
+            "{}, trying again [Enter tries now, q quits, ? explains]",
+            plain(why)
+        ),
+        Status::Parked(Need::Question(what)) => {
+            format!(
+                "ssh has a question ({}) [Enter answers it, q quits]",
+                plain(what)
+            )
+        }
+        Status::Parked(Need::TakenOver) => {
+            "the session is attached elsewhere now [Enter takes it back, q quits]".into()
+        }
+        Status::Parked(Need::ContextGone) => {
+            "the session is gone on the host [Enter starts a new one, q quits]".into()
+        }
+    };
+    format!("{host}: {text}")
+}
+
+/// A line that stays.
+pub fn notice(host: &str, notice: &Notice) -> String {
+    match notice {
+        Notice::Lost {
+            reason,
+            input_in_doubt,
+            again,
+        } => {
+            let doubt = if *input_in_doubt {
+                "; what was typed in the last seconds may be lost"
+            } else {
+                ""
+            };
+            let next = match again {
+                Again::Attach | Again::Never => "",
+                Again::Anew => "; nothing kept it, what follows is a new one",
+                Again::Rerun => "; the command will be run again",
+            };
+            format!("{host}: {}{doubt}{next}", reason_text(reason))
+        }
+        Notice::Details { status, lost, next } => {
+            let what = match status {
+                Status::NoPath(why) => format!("{host}: no path to the host ({})", no_path(why)),
+                Status::Retrying(failure) => {
+                    format!("{host}: last attempt: {}", plain(&failure.to_string()))
+                }
+                Status::RetryingSsh(why) => format!("{host}: last attempt: {}", plain(why)),
+                Status::Dialling(path) | Status::Attaching { path, .. } => {
+                    format!("{host}: connecting{}", over(path.as_ref()))
+                }
+                Status::Holding(reason) => format!("{host}: {}", reason_text(reason)),
+                Status::Parked(Need::Question(what)) => {
+                    format!("{host}: ssh needs a person: {}", plain(what))
+                }
+                Status::Parked(Need::TakenOver) => {
+                    format!("{host}: another client has the session")
+                }
+                Status::Parked(Need::ContextGone) => format!("{host}: the session is gone"),
+            };
+            let lost = lost.as_ref().map_or_else(String::new, |reason| {
+                format!("; lost because {}", reason_text(reason))
+            });
+            let next = match next {
+                Some(next) => format!("; next attempt in {}, or at any change", duration(*next)),
+                None => "; nothing happens until the network changes or a key is pressed".into(),
+            };
+            format!("{what}{lost}{next}")
+        }
+    }
+}
+
+/// The last line, if the end needs one, and the exit status. ssh has said already what a plain ssh says.
+pub fn exit(host: &str, exit: &Exit) -> (Option<String>, u8) {
+    let (text, code) = match exit {
+        Exit::Ssh(ending) => return ssh_exit(host, ending),
+        Exit::NoSuchHost(why) => (
+            format!(
+                "{}\nhint: check the name; a name that only a VPN knows needs the VPN first",
+                plain(why)
+            ),
+            status::SSH,
+        ),
+        Exit::TakenOver => (
+            "the session was taken over elsewhere".into(),
+            status::TAKEN_OVER,
+        ),
+        Exit::ContextGone => (
+            "the session is gone on the host, and only a first connection starts one".into(),
+            status::CONTEXT_GONE,
+        ),
+        Exit::PersonNeeded(what) => (
+            format!(
+                "ssh needs a person ({}) and there is no terminal to ask on\nhint: use a key or an agent",
+                plain(what)
+            ),
+            status::PERSON_NEEDED,
+        ),
+        Exit::CommandLost(reason) => (
+            format!(
+                "{}; the command may have run, and is not run again without --rerun",
+                reason_text(reason)
+            ),
+            status::COMMAND_LOST,
+        ),
+        Exit::GaveUp => return (None, status::GAVE_UP),
+        Exit::Signal(_) => return (None, status::SSH),
+    };
+    (Some(format!("{host}: {text}")), code)
+}
+
+fn ssh_exit(host: &str, ending: &Ending) -> (Option<String>, u8) {
+    match ending {
+        Ending::Finished { status: code } => (None, u8::try_from(*code).unwrap_or(status::SSH)),
+        Ending::RemoteKilled => (
+            Some(format!("{host}: the remote program was ended by a signal")),
+            status::SSH,
+        ),
+        Ending::HostKeyChanged => (
+            Some(format!(
+                "{host}: the host key has changed, stopping\nhint: on a strange network this may be somebody else's machine; netroam accepts no key for you"
+            )),
+            status::HOST_KEY,
+        ),
+        Ending::HostKeyRefused => (
+            Some(format!("{host}: the host key was not accepted, stopping")),
+            status::HOST_KEY,
+        ),
+        Ending::TakenOver => (None, status::TAKEN_OVER),
+        Ending::ContextGone => (None, status::CONTEXT_GONE),
+        Ending::Escaped
+        | Ending::Interrupted { .. }
+        | Ending::Killed { .. }
+        | Ending::Lost { .. }
+        | Ending::Unreachable { .. }
+        | Ending::NeedsPerson { .. }
+        | Ending::Denied { .. }
+        | Ending::UnknownHost { .. }
+        | Ending::Unusable { .. }
+        | Ending::EndedByUs => (None, status::SSH),
+    }
+}
+
+/// Why, in words.
+pub fn reason_text(reason: &Reason) -> String {
+    match reason {
+        Reason::AddressLost {
+            address,
+            interface,
+            now,
+        } => {
+            let on = interface
+                .as_ref()
+                .map_or_else(String::new, |name| format!("{name} "));
+            let now = now.as_ref().map_or_else(String::new, |path| {
+                format!(", reconnecting{}", over(Some(path)))
+            });
+            format!("{on}lost {address}{now}")
+        }
+        Reason::PathLost { interface, why } => match (interface, why) {
+            (Some(interface), NoPath::NoRoute | NoPath::NotOurs) => {
+                format!("the route over {interface} is gone")
+            }
+            (None, _) | (_, NoPath::NoCarrier(_)) => no_path(why),
+        },
+        Reason::PathMoved { from, to } => format!("the path moved from {from} to {to}"),
+        Reason::PathBack => "the path is back".into(),
+        Reason::Slept => "the machine slept".into(),
+        Reason::Silent(why) => format!(
+            "{}, and the old connection does not answer",
+            reason_text(why)
+        ),
+        Reason::Connection(why) => format!("connection lost ({})", plain(why)),
+        Reason::Quitting => "netroam ends".into(),
+    }
+}
+
+fn no_path(why: &NoPath) -> String {
+    plain(&why.to_string())
+}
+
+fn over(path: Option<&Path>) -> String {
+    path.map_or_else(String::new, |path| format!(" via {path}"))
+}
+
+/// As people write it: `0.4 s`, `45 s`, `5:13`, `1:02:03`.
+pub fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..10 => format!("{:.1} s", time.as_secs_f64()),
+        10..60 => format!("{seconds} s"),
+        60..3600 => format!("{}:{:02}", seconds / 60, seconds % 60),
+        _ => format!(
+            "{}:{:02}:{:02}",
+            seconds / 3600,
+            seconds / 60 % 60,
+            seconds % 60
+        ),
+    }
+}
+
+/// Bytes as people write them.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain<'a>(pub &'a [u8]);
+
+impl fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&plain(&String::from_utf8_lossy(self.0)))
+    }
+}
