@@ -170,7 +170,12 @@ fn after_login(evidence: &Evidence<'_>) -> Ending {
             }
         })
     {
-        return Ending::Unusable { line };
+        // The first run had these forwards: what holds a port now is the end of an earlier run, here or there, and it will go.
+        return if evidence.unattended {
+            Ending::Lost { why: line }
+        } else {
+            Ending::Unusable { line }
+        };
     }
     if let Some(why) = find(|event| match event {
         LogEvent::Lost(why) | LogEvent::Unreachable(why) => Some(why),
@@ -396,6 +401,20 @@ mod tests {
                 line: "Error: remote port forwarding failed for listen port 8080".into()
             }
         );
+    }
+
+    #[test]
+    fn a_forward_that_a_reconnect_cannot_have_yet_is_worth_another_try() {
+        let mut forward = case(
+            255,
+            &format!("{IN}Error: remote port forwarding failed for listen port 8080\n"),
+            "",
+        );
+        forward.change = |evidence| {
+            evidence.exit_on_forward_failure = true;
+            evidence.unattended = true;
+        };
+        assert!(matches!(ending(&forward), Ending::Lost { .. }));
     }
 
     #[test]

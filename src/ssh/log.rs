@@ -115,6 +115,15 @@ pub fn plain(bytes: &[u8]) -> String {
         .collect()
 }
 
+/// Whether a plain ssh at the user's log level would have written this line to its standard error.
+///
+/// netroam runs ssh at `DEBUG1`, at which it always says goodbye on a terminal; below `INFO` it would not have (clientloop.c). Everything else
+/// there does not depend on the level, or, as a banner, cannot be told from what a server says.
+pub fn shown_on_stderr(line: &str, level: LogLevel) -> bool {
+    let line = line.trim_end_matches(['\r', '\n']);
+    level >= LogLevel::Info || !(line.starts_with("Connection to ") && line.ends_with(" closed."))
+}
+
 fn level_of(line: &str) -> LogLevel {
     let has = |prefixes: &[&str]| prefixes.iter().any(|prefix| line.starts_with(prefix));
     if has(&["debug3: "]) {

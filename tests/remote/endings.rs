@@ -14,9 +14,9 @@ use std::{
 use netroam::ssh::{
     args::{Args, Asked},
     command::Run,
-    config::Config,
+    config::{Config, LogLevel},
     ending::{Ending, Evidence, Exit, classify},
-    log::LogReader,
+    log::{LogReader, shown_on_stderr},
     version::Version,
 };
 use nix::sys::{
@@ -192,6 +192,39 @@ fn after_login(handover: bool) {
                 signal: (signal as i32).to_string()
             }
         );
+    }
+}
+
+/// The reason for `shown_on_stderr`, from an ssh that netroam has no hand in.
+#[test]
+fn a_plain_ssh_says_goodbye_from_info_on() {
+    let server = Server::start();
+    for (level, says) in [
+        (LogLevel::Quiet, false),
+        (LogLevel::Error, false),
+        (LogLevel::Info, true),
+        (LogLevel::Debug1, true),
+    ] {
+        let options = ["-t", "-o", &format!("LogLevel={}", level.name())]
+            .map(str::to_owned)
+            .to_vec();
+        let mut client = Client::start(|log| {
+            [
+                options,
+                vec!["-E".into(), log.display().to_string()],
+                server.login("dash"),
+                vec!["true".into()],
+            ]
+            .concat()
+        });
+        client.end();
+        let goodbye = "Connection to 127.0.0.1 closed.\r\r\n";
+        assert_eq!(
+            String::from_utf8_lossy(&client.stderr) == goodbye,
+            says,
+            "{level:?}{client}"
+        );
+        assert_eq!(shown_on_stderr(goodbye, level), says);
     }
 }
 
