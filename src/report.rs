@@ -40,13 +40,12 @@ pub mod status {
     pub const SSH: u8 = 255;
 }
 
-/// Writes one line to stderr. A stderr that cannot be written to is nobody's to tell.
-#[expect(clippy::print_stderr, reason = "this is the one place that prints")]
+/// Writes a line to stderr, or several. A stderr that cannot be written to is nobody's to tell.
 pub fn line(text: &str) {
-    eprintln!("netroam: {text}");
+    relay(format!("netroam: {}\n", text.replace('\n', "\nnetroam: ")).as_bytes());
 }
 
-/// Passes on what ssh itself wrote, byte for byte.
+/// Writes to stderr, byte for byte: what ssh itself wrote.
 pub fn relay(bytes: &[u8]) {
     let mut stderr = io::stderr().lock();
     if let Err(error) = stderr.write_all(bytes).and_then(|()| stderr.flush()) {
@@ -72,50 +71,55 @@ pub fn plain(text: &str) -> String {
         .collect()
 }
 
-/// The status line.
-pub fn status(host: &str, status: &Status) -> String {
-    let text = match status {
-        Status::Attaching { path, outage: None } => format!("logging in{}", over(path.as_ref())),
+/// The status line; with the keys that do something, where there are keys.
+pub fn status(host: &str, status: &Status, keys: bool) -> String {
+    const WAITING: &str = "Enter tries now, q quits, ? explains";
+    let (text, hint) = match status {
+        Status::Attaching { path, outage: None } => {
+            (format!("logging in{}", over(path.as_ref())), "")
+        }
         Status::Attaching {
             path,
             outage: Some(outage),
         } => {
-            format!(
-                "reachable again{} after {}, attaching",
-                over(path.as_ref()),
-                duration(*outage)
+            let (path, outage) = (over(path.as_ref()), duration(*outage));
+            (
+                format!("reachable again{path} after {outage}, attaching"),
+                "",
             )
         }
-        Status::Dialling(path) => format!("connecting{} [q quits]", over(path.as_ref())),
-        Status::NoPath(why) => format!(
-            "{}, waiting for the network [Enter tries now, q quits, ? explains]",
-            no_path(why)
+        Status::Dialling(path) => (format!("connecting{}", over(path.as_ref())), "q quits"),
+        Status::NoPath(why) => (
+            format!("{}, waiting for the network", no_path(why)),
+            WAITING,
         ),
-        Status::Holding(reason) => format!("{}, waiting for it to come back", reason_text(reason)),
-        Status::Retrying(failure) => {
-            format!(
-                "{}, trying again [Enter tries now, q quits, ? explains]",
-                plain(&failure.to_string())
-            )
-        }
-        Status::RetryingSsh(why) => format!(
-            "{}, trying again [Enter tries now, q quits, ? explains]",
-            plain(why)
+        Status::Holding(reason) => (
+            format!("{}, waiting for it to come back", reason_text(reason)),
+            "",
         ),
-        Status::Parked(Need::Question(what)) => {
-            format!(
-                "ssh has a question ({}) [Enter answers it, q quits]",
-                plain(what)
-            )
-        }
-        Status::Parked(Need::TakenOver) => {
-            "the session is attached elsewhere now [Enter takes it back, q quits]".into()
-        }
-        Status::Parked(Need::ContextGone) => {
-            "the session is gone on the host [Enter starts a new one, q quits]".into()
-        }
+        Status::Retrying(failure) => (
+            format!("{}, trying again", plain(&failure.to_string())),
+            WAITING,
+        ),
+        Status::RetryingSsh(why) => (format!("{}, trying again", plain(why)), WAITING),
+        Status::Parked(Need::Question(what)) => (
+            format!("ssh has a question ({})", plain(what)),
+            "Enter answers it, q quits",
+        ),
+        Status::Parked(Need::TakenOver) => (
+            "the session is attached elsewhere now".into(),
+            "Enter takes it back, q quits",
+        ),
+        Status::Parked(Need::ContextGone) => (
+            "the session is gone on the host".into(),
+            "Enter starts a new one, q quits",
+        ),
     };
-    format!("{host}: {text}")
+    if keys && !hint.is_empty() {
+        format!("{host}: {text} [{hint}]")
+    } else {
+        format!("{host}: {text}")
+    }
 }
 
 /// A line that stays.

@@ -214,8 +214,12 @@ impl Driver {
             .runs
             .values()
             .any(|run| run.unattended && !run.silenced);
-        if let (true, Some(shown)) = (free || attaching, &self.shown) {
-            let text = format!("netroam: {}", report::status(&self.session.host, shown));
+        if let (true, Some(shown)) = (free || attaching, &self.shown)
+            && (self.status.is_live() || shown.lasts())
+        {
+            let keys = self.terminal.is_some();
+            let text = report::status(&self.session.host, shown, keys);
+            let text = format!("netroam: {text}");
             checked("draw the status line", self.status.say(&text));
         }
         if free

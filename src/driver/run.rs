@@ -1,6 +1,8 @@
 //! One ssh process: started, listened to, ended.
 
 use std::{
+    fs::File,
+    io::Write as _,
     net::TcpStream,
     process::{Command, Stdio},
     time::Duration,
@@ -22,7 +24,10 @@ use tokio::{
 use super::{Message, Session, act::report_to, dir::RunDir};
 use crate::{
     connect::HandOver,
-    ssh::{Evidence, LogEvent, LogLine, LogReader, Run, classify, ending},
+    ssh::{
+        Ending, Evidence, LogEvent, LogLine, LogReader, Run, classify, ending,
+        log::{is_goodbye, says_goodbye},
+    },
     supervisor::RunId,
 };
 
@@ -134,6 +139,14 @@ impl LiveRun {
             log: LogReader::new(session.config.log_level),
             heard: Vec::new(),
             words: Vec::new(),
+            goodbye: says_goodbye(session.config.log_level).then(Vec::new),
+            log_file: match &session.log_file {
+                Some(file) => Some(
+                    file.try_clone()
+                        .context("cannot duplicate ssh's log file")?,
+                ),
+                None => None,
+            },
             context: plan.attach.is_some(),
             exit_on_forward_failure: session.config.exit_on_forward_failure,
             fifo: Readable::new(fifo)?,
@@ -265,6 +278,10 @@ struct Ear {
     heard: Vec<LogEvent>,
     /// The end of what it wrote to its standard error.
     words: Vec<u8>,
+    /// Its goodbye, until it is known whether that is true; `None` where the user does not want to hear it.
+    goodbye: Option<Vec<u8>>,
+    /// Where the user wants to have what ssh logs.
+    log_file: Option<File>,
     context: bool,
     exit_on_forward_failure: bool,
     fifo: Readable,
@@ -322,6 +339,14 @@ impl Ear {
             exit_on_forward_failure: self.exit_on_forward_failure,
         };
         let ending = classify(&evidence);
+        if let Some(goodbye) = self.goodbye
+            && matches!(
+                ending,
+                Ending::Finished { .. } | Ending::RemoteKilled | Ending::Escaped
+            )
+        {
+            report_to(&self.messages, Message::Said(goodbye));
+        }
         report_to(&self.messages, Message::Over(self.id, ending));
     }
 
@@ -344,10 +369,15 @@ impl Ear {
     fn hear(&mut self, line: LogLine) {
         tracing::trace!(run = self.id.0, line.text, "ssh");
         if line.shown {
-            report_to(
-                &self.messages,
-                Message::Said(format!("{}\r\n", line.text).into_bytes()),
-            );
+            let bytes = format!("{}\r\n", line.text).into_bytes();
+            match &mut self.log_file {
+                None => report_to(&self.messages, Message::Said(bytes)),
+                Some(file) => {
+                    if let Err(error) = file.write_all(&bytes) {
+                        tracing::warn!(%error, "cannot write ssh's log file");
+                    }
+                }
+            }
         }
         if let Some(event) = line.event {
             if event == LogEvent::Authenticated {
@@ -358,21 +388,34 @@ impl Ear {
     }
 
     fn read_stderr(&mut self) -> bool {
-        let Some(stderr) = &self.stderr else {
-            return false;
-        };
         let mut buffer = [0; 4096];
         loop {
+            let Some(stderr) = &self.stderr else {
+                return false;
+            };
             match stderr.try_read(&mut buffer) {
                 Ok(Some(0)) | Err(_) => return false,
                 Ok(Some(count)) => {
                     self.words.extend_from_slice(&buffer[..count]);
                     let surplus = self.words.len().saturating_sub(LAST_WORDS);
                     self.words.drain(..surplus);
-                    report_to(&self.messages, Message::Said(buffer[..count].to_vec()));
+                    self.pass_on(&buffer[..count]);
                 }
                 Ok(None) => return true,
             }
+        }
+    }
+
+    /// ssh writes each of its lines at once, so that a line is never in two pieces here.
+    fn pass_on(&mut self, said: &[u8]) {
+        let (goodbye, rest): (Vec<&[u8]>, Vec<&[u8]>) = said
+            .split_inclusive(|byte| *byte == b'\n')
+            .partition(|line| is_goodbye(line));
+        if let Some(kept) = &mut self.goodbye {
+            kept.extend(goodbye.concat());
+        }
+        if !rest.is_empty() {
+            report_to(&self.messages, Message::Said(rest.concat()));
         }
     }
 }

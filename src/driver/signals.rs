@@ -16,9 +16,8 @@ use tokio::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Arrived {
     ChildChanged,
-    /// ^C in a cooked terminal.
-    Interrupt,
-    /// End, because of this signal.
+    /// End, because of this signal. `SIGINT` is one of them whoever owns the terminal: while a run has it raw, ^C is only a byte, and
+    /// in a cooked one (a login, `-N`, a command without a terminal) it ends a plain ssh as well.
     Quit(i32),
     /// Another netroam of this user takes the session.
     TakenOver,
@@ -58,7 +57,7 @@ impl Signals {
     pub(super) async fn next(&mut self) -> Arrived {
         select! {
             _ = self.child.recv() => Arrived::ChildChanged,
-            _ = self.interrupt.recv() => Arrived::Interrupt,
+            _ = self.interrupt.recv() => Arrived::Quit(libc::SIGINT),
             _ = self.terminate.recv() => Arrived::Quit(libc::SIGTERM),
             _ = self.hangup.recv() => Arrived::Quit(libc::SIGHUP),
             _ = self.quit.recv() => Arrived::Quit(libc::SIGQUIT),

@@ -86,6 +86,19 @@ impl<W: Write + AsFd> Status<W> {
         self.write(&drawn)
     }
 
+    /// Whether it is redrawn in place, on a terminal.
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Takes the line off the terminal while something else is written there.
+    ///
+    /// # Errors
+    /// Those of write(2).
+    pub fn make_room(&mut self) -> io::Result<()> {
+        if self.live { self.clear() } else { Ok(()) }
+    }
+
     /// Takes the line off the terminal, and forgets what it said.
     ///
     /// # Errors

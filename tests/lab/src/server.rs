@@ -183,7 +183,7 @@ impl Server {
 
     /// Every process on the server.
     pub fn processes(&self) -> Result<Vec<Proc>> {
-        Proc::in_namespace(&self.node.pid_namespace()?)
+        self.node.processes()
     }
 
     /// The configuration that reaches this server from the laptop.
