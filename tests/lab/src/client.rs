@@ -163,12 +163,14 @@ impl Lab {
 
     /// Starts the probe on the server, in a detached session of the account `dev`, for clients to attach to.
     pub fn start_probe(&self, mux: Mux, session: &str) -> Result<()> {
+        self.start_session(mux, session, &self.probe_command())
+    }
+
+    /// Starts a command (without quotes) on the server, in a detached session of the account `dev`.
+    pub fn start_session(&self, mux: Mux, session: &str, command: &str) -> Result<()> {
         let create = match mux {
-            Mux::Screen => format!("screen -d -m -S {session} {}", self.probe_command()),
-            Mux::Tmux => format!(
-                "tmux new-session -d -s {session} '{}'",
-                self.probe_command()
-            ),
+            Mux::Screen => format!("screen -d -m -S {session} {command}"),
+            Mux::Tmux => format!("tmux new-session -d -s {session} '{command}'"),
         };
         // A daemon keeps the streams that it was given; a shell's pipe would never end.
         self.server()

@@ -23,6 +23,8 @@ pub struct KernelEvent {
     pub at: SystemTime,
     /// What, by its name in linux/rtnetlink.h without `RTM_`: `NEWLINK`, `DELADDR`, `NEWROUTE`…
     pub kind: &'static str,
+    /// It is about a default route, of either family.
+    pub default_route: bool,
 }
 
 /// Records the announcements of links, addresses and routes. Dropping it ends the record.
@@ -113,13 +115,20 @@ fn follow(socket: &OwnedFd, stopped: &std::io::PipeReader, record: &Mutex<Vec<Ke
         }
         while let Ok(length) = recv(socket.as_raw_fd(), &mut message, MsgFlags::empty()) {
             let mut rest = &message[..length];
-            // struct nlmsghdr of linux/netlink.h: u32 length, u16 type; the next one is 4-aligned.
+            // struct nlmsghdr of linux/netlink.h: u32 length, u16 type, 16 bytes in all; the next one is 4-aligned.
+            // struct rtmsg of linux/rtnetlink.h follows for routes: u8 family, u8 destination's prefix length.
             while let Some(&[l0, l1, l2, l3, t0, t1]) = rest.first_chunk::<6>() {
                 let kind = kind_of(u16::from_ne_bytes([t0, t1]));
+                let default_route = kind.ends_with("ROUTE") && rest.get(17) == Some(&0);
+                let event = KernelEvent {
+                    at,
+                    kind,
+                    default_route,
+                };
                 record
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
-                    .push(KernelEvent { at, kind });
+                    .push(event);
                 let size =
                     usize::try_from(u32::from_ne_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
                 rest = rest.get(size.next_multiple_of(4).max(16)..).unwrap_or(&[]);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::lab::INDEX;
 use crate::{Lab, Tunnel};
 
 /// One of the two networks that the laptop may be in, at the same time if it likes.
@@ -259,14 +260,11 @@ impl Lab {
     }
 
     pub(crate) fn cable(&self, net: Net) -> Result<()> {
-        let router = self.router(net);
-        self.laptop().ip(&format!(
-            "link add {} type veth peer name lan netns {}",
-            net.interface(),
-            router.net_path()
-        ))?;
+        let (laptop, router) = (self.laptop().net_path(), self.router(net));
         router.ip_batch(&format!(
-            "link set lan up\n{}",
+            "link add lan index {} type veth peer name {} netns {laptop}\nlink set lan up\n{}",
+            INDEX + 1,
+            net.interface(),
             router_addresses(net, self.cafe_ipv6_only)
         ))
     }
