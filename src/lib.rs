@@ -10,3 +10,6 @@
 //! - [`terminal`]: the local terminal: saved, restored, the status line.
 //! - [`commands`]: one file per verb.
 //! - [`report`]: every line a user reads.
+
+pub mod connect;
+pub mod terminal;

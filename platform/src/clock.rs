@@ -1,8 +1,14 @@
 //! Time that counts sleep.
 
-use std::{fmt, ops::Add, time::Duration};
+use std::{
+    fmt,
+    ops::Add,
+    time::{Duration, SystemTime},
+};
 
-use nix::time::{ClockId, clock_gettime};
+use nix::time::clock_gettime;
+
+use crate::imp;
 
 /// A moment of a clock that goes on while the machine sleeps (Linux: `CLOCK_BOOTTIME`; macOS: `CLOCK_MONOTONIC_RAW`).
 ///
@@ -36,20 +42,18 @@ impl fmt::Display for Time {
     }
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const CLOCK: ClockId = ClockId::CLOCK_BOOTTIME;
-#[cfg(target_vendor = "apple")]
-const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC;
-#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC;
-
 /// Reads the clock that counts sleep.
 ///
 /// # Panics
 /// Never in practice: the clock exists on every system that this crate is built for.
 pub fn now() -> Time {
-    let spec = clock_gettime(CLOCK).expect("the system has this clock");
+    let spec = clock_gettime(imp::CLOCK_COUNTING_SLEEP).expect("the system has this clock");
     Time(spec.into())
+}
+
+/// Reads the wall clock, for stamps that people read. It may jump either way; no decision is taken from it.
+pub fn wall() -> SystemTime {
+    SystemTime::now()
 }
 
 #[cfg(test)]
@@ -61,7 +65,13 @@ mod tests {
         let earlier = now();
         let later = now();
         assert!(later >= earlier);
-        assert_eq!(earlier.since(later + Duration::from_secs(1)), Duration::ZERO);
-        assert_eq!((earlier + Duration::from_secs(2)).since(earlier), Duration::from_secs(2));
+        assert_eq!(
+            earlier.since(later + Duration::from_secs(1)),
+            Duration::ZERO
+        );
+        assert_eq!(
+            (earlier + Duration::from_secs(2)).since(earlier),
+            Duration::from_secs(2)
+        );
     }
 }

@@ -59,6 +59,8 @@ pub enum Lost {
     Subscribed,
     /// The kernel dropped messages because they were not read fast enough (Linux: `ENOBUFS`).
     Overrun,
+    /// A message came that could not be read; it may have said anything.
+    Unreadable,
     /// The event source failed with this error and was opened anew.
     Reopened(String),
 }

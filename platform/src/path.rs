@@ -16,7 +16,11 @@ pub struct Query {
 impl Query {
     /// Asks for `destination` with nothing fixed by the user.
     pub fn to(destination: IpAddr) -> Self {
-        Self { destination, source: None, interface: None }
+        Self {
+            destination,
+            source: None,
+            interface: None,
+        }
     }
 }
 

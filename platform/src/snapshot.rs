@@ -32,17 +32,27 @@ pub struct Interface {
 impl Snapshot {
     /// Whether `address` belongs to any interface, up or down.
     pub fn owns(&self, address: IpAddr) -> bool {
-        self.interfaces.values().any(|interface| interface.addresses.contains(&address))
+        self.interfaces
+            .values()
+            .any(|interface| interface.addresses.contains(&address))
     }
 
-    /// Whether any interface but loopback is up, has carrier and an address that is not link-local.
+    /// The addresses with which other networks might be reached: not link-local, on an interface that is up, has carrier and is no
+    /// loopback.
+    pub fn reaching(&self) -> BTreeSet<IpAddr> {
+        self.interfaces
+            .values()
+            .filter(|interface| {
+                interface.up && interface.carrier != Some(false) && !interface.loopback
+            })
+            .flat_map(|interface| interface.addresses.iter().copied())
+            .filter(|address| !link_local(*address))
+            .collect()
+    }
+
+    /// Whether there is any such address.
     pub fn online(&self) -> bool {
-        self.interfaces.values().any(|interface| {
-            interface.up
-                && interface.carrier != Some(false)
-                && !interface.loopback
-                && interface.addresses.iter().any(|address| !link_local(*address))
-        })
+        !self.reaching().is_empty()
     }
 }
 
@@ -67,7 +77,9 @@ mod tests {
             tunnel: false,
             addresses: BTreeSet::from(["fe80::1".parse().unwrap(), "169.254.3.4".parse().unwrap()]),
         };
-        let snapshot = |interface: &Interface| Snapshot { interfaces: BTreeMap::from([(2, interface.clone())]) };
+        let snapshot = |interface: &Interface| Snapshot {
+            interfaces: BTreeMap::from([(2, interface.clone())]),
+        };
         assert!(!snapshot(&interface).online());
         interface.addresses.insert("192.0.2.7".parse().unwrap());
         assert!(snapshot(&interface).online());

@@ -1,0 +1,18 @@
+//! The answers of Linux.
+
+mod events;
+pub(crate) mod handover;
+mod link;
+mod look;
+mod message;
+mod netlink;
+pub(crate) mod process;
+pub(crate) mod tcp;
+
+use nix::time::ClockId;
+
+pub(crate) use events::Events;
+pub(crate) use look::look;
+
+/// Goes on while the machine sleeps (`clock_gettime(2)`).
+pub(crate) const CLOCK_COUNTING_SLEEP: ClockId = ClockId::CLOCK_BOOTTIME;

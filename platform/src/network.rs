@@ -1,0 +1,92 @@
+//! The network: what changed, what is there, and how a destination is reached.
+
+use std::io;
+
+use crate::{
+    event::Event,
+    imp,
+    path::{Lookup, Query},
+    snapshot::Snapshot,
+};
+
+/// Where to look at the network.
+///
+/// It answers for the network namespace of the thread that asks, keeps no state and caches nothing: each look is the system's
+/// state at that moment. It never computes a route itself, since policy rules would make that wrong.
+#[derive(Clone, Copy, Debug)]
+pub struct Network(());
+
+/// One look: the snapshot, and the answer to each query in the queries' order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// All interfaces and addresses.
+    pub snapshot: Snapshot,
+    /// How each destination is reached.
+    pub paths: Vec<Lookup>,
+}
+
+/// The subscription to what changes. It outlives every failure of its source.
+#[derive(Debug)]
+pub struct Events(imp::Events);
+
+impl Network {
+    /// Opens the network and subscribes to its changes, within the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// When the system gives no socket for it (Linux: netlink, `socket(2)`).
+    ///
+    /// # Panics
+    /// Outside a tokio runtime that has IO and time enabled.
+    pub fn open() -> io::Result<(Self, Events)> {
+        Ok((Self(()), Events(imp::Events::open()?)))
+    }
+
+    /// Looks at everything once, with one set of questions.
+    ///
+    /// What changes while it looks is an event of its own; so after the last event the last look is right.
+    ///
+    /// # Errors
+    /// When the system cannot be asked for the snapshot. That is not knowing; it does not mean that there is no network.
+    #[expect(
+        clippy::unused_async,
+        reason = "not every system answers within the call"
+    )]
+    pub async fn look(&self, queries: &[Query]) -> io::Result<Look> {
+        let (snapshot, paths) = imp::look(queries)?;
+        Ok(Look { snapshot, paths })
+    }
+
+    /// All interfaces and addresses.
+    ///
+    /// # Errors
+    /// As [`Self::look`].
+    pub async fn snapshot(&self) -> io::Result<Snapshot> {
+        self.look(&[]).await.map(|look| look.snapshot)
+    }
+
+    /// How `query`'s destination is reached: the kernel's own answer for a TCP connection of ours (Linux: `RTM_GETROUTE`), checked
+    /// against what is there. A path over an interface that is down or has no carrier is none, and so is one that has no
+    /// usable source address: Linux answers with both.
+    ///
+    /// It sends nothing: whether anybody answers on that path is another question.
+    pub async fn path_to(&self, query: &Query) -> Lookup {
+        match self.look(std::slice::from_ref(query)).await {
+            Ok(mut look) => look
+                .paths
+                .pop()
+                .unwrap_or_else(|| Lookup::Unknown("the query got no answer".into())),
+            Err(error) => Lookup::Unknown(error.to_string()),
+        }
+    }
+}
+
+impl Events {
+    /// The next event; the first is always [`crate::Lost::Subscribed`]. Cancel-safe, and never at an end: a lost subscription is
+    /// renewed, and then everything may have changed.
+    ///
+    /// It does not gather bursts: whoever looks at once and again after a while needs every one. While nothing changes, nothing
+    /// wakes up.
+    pub async fn next(&mut self) -> Event {
+        self.0.next().await
+    }
+}

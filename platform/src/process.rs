@@ -1,0 +1,201 @@
+//! Child processes whose life is tied to ours, and what became of them.
+//!
+//! A child started by [`spawn`] stays in our process group, as a foreground child of a shell job must: it reads the terminal and
+//! gets the terminal's signals. Should netroam be killed, even by `SIGKILL`, the system ends the child (see [`spawn`]).
+//!
+//! This module waits for nothing and decides nothing: when to end a child, and how long to wait for it, is the driver's business.
+//! Nor does it watch `SIGCHLD`; [`reap`] answers whenever it is asked.
+
+use std::{
+    fmt, io,
+    os::unix::process::{CommandExt as _, ExitStatusExt as _},
+    process::{Command, ExitStatus},
+};
+
+use nix::{
+    errno::Errno,
+    sys::signal::{self, SigHandler, SigSet},
+    unistd,
+};
+
+use crate::imp;
+
+/// A process that [`spawn`] started.
+///
+/// A type of its own, made nowhere else, because signalling the numbers 0 and -1 means something altogether different. It stays
+/// valid until [`reap`] has said that the process ended; after that the number may be given to another process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pid(i32);
+
+impl Pid {
+    /// The number, for people and logs.
+    pub const fn number(self) -> i32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What became of a child since [`reap`] was last asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It ended with this exit status, and is reaped.
+    Exited(u8),
+    /// It ended by the signal of this number, and is reaped.
+    Signalled(i32),
+    /// The signal of this number stopped it (`~^Z` of ssh: `SIGTSTP`).
+    Stopped(i32),
+    /// It goes on after a stop.
+    Continued,
+}
+
+/// The signals that netroam sends to its children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// `SIGTERM`: ssh gives the terminal back and ends.
+    Terminate,
+    /// `SIGKILL`: ends at once, and leaves the terminal as it was.
+    Kill,
+    /// `SIGSTOP`: says nothing any more, and lives on.
+    Stop,
+    /// `SIGCONT`: goes on.
+    Continue,
+    /// `SIGHUP`: the terminal is gone.
+    HangUp,
+    /// `SIGINT`: what Ctrl-C sends.
+    Interrupt,
+    /// `SIGUSR1`.
+    User1,
+}
+
+/// Starts `command`, tied to our own life.
+///
+/// In the child, before it executes the program:
+/// - the system is told to send it `SIGTERM` when we end, by whatever cause (Linux: `PR_SET_PDEATHSIG`, prctl(2)); had we ended
+///   before that was in force, the child ends by itself;
+/// - signals that we may ignore or handle get their default action, and none is blocked. `SIGHUP` alone is left as it is, so that
+///   `nohup netroam` means what it says: ssh too looks whether it is ignored;
+/// - the process group stays ours: in another one, the child would be stopped as soon as it reads the terminal.
+///
+/// Call it from the main thread only: Linux sends that signal when the *thread* that started the child ends, not the process.
+/// (A current-thread runtime on the main thread is just that.)
+///
+/// Descriptors that the child is to have are given as [`std::process::Stdio`]; the ends of `Stdio::piped()` would be lost.
+///
+/// # Errors
+/// Those of fork and exec: `NotFound` if there is no such program.
+pub fn spawn(mut command: Command) -> io::Result<Pid> {
+    let parent = unistd::getpid();
+    let prepare = move || {
+        imp::process::die_with(parent)?;
+        for signal in DEFAULTED {
+            #[expect(unsafe_code, reason = "a handler could be anything; this is none")]
+            // SAFETY: the default action runs no code of ours.
+            unsafe {
+                signal::signal(signal, SigHandler::SigDfl)?;
+            }
+        }
+        // After the default actions: what arrived meanwhile then ends the child, as it should.
+        SigSet::empty().thread_set_mask()?;
+        Ok(())
+    };
+    #[expect(
+        unsafe_code,
+        reason = "only the child itself can ask for its parent-death signal"
+    )]
+    // SAFETY: between fork and exec the closure makes only prctl, getppid, sigaction and sigprocmask calls, which are
+    // async-signal-safe, and its errors carry a number, not an allocation.
+    unsafe {
+        command.pre_exec(prepare);
+    }
+    let child = command.spawn()?;
+    // Dropping std's handle neither waits nor kills; from here on the process is known by its number.
+    i32::try_from(child.id()).map(Pid).map_err(io::Error::other)
+}
+
+/// Says what became of the child since it was last asked; `None` if nothing did. Never waits.
+///
+/// A child that was stopped and killed at once may report only its end.
+///
+/// # Errors
+/// `ECHILD` if its end was reported before.
+pub fn reap(pid: Pid) -> io::Result<Option<Change>> {
+    let mut status = 0;
+    #[expect(
+        unsafe_code,
+        reason = "waitpid(2) has no safe form that knows every signal"
+    )]
+    // Not nix's waitpid: it fails on the real-time signals that a process may die of.
+    // SAFETY: `status` is ours and lives through the call.
+    let found = unsafe {
+        libc::waitpid(
+            pid.0,
+            &raw mut status,
+            libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED,
+        )
+    };
+    match Errno::result(found)? {
+        0 => Ok(None),
+        _ => Ok(change(ExitStatus::from_raw(status))),
+    }
+}
+
+/// Sends a signal; `false` if there is no such process any more. A process that ended but is not yet reaped takes any signal.
+///
+/// # Errors
+/// `EPERM` where the child has become another user's.
+pub fn signal(pid: Pid, signal: Signal) -> io::Result<bool> {
+    match signal::kill(unistd::Pid::from_raw(pid.0), signal::Signal::from(signal)) {
+        Ok(()) => Ok(true),
+        Err(Errno::ESRCH) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What a program of ours may ignore or handle: job control, the keys of the terminal, and what ends it. Handlers do not survive
+/// an exec, but ignoring does (signal(7)).
+const DEFAULTED: [signal::Signal; 11] = [
+    signal::Signal::SIGINT,
+    signal::Signal::SIGQUIT,
+    signal::Signal::SIGTERM,
+    signal::Signal::SIGPIPE,
+    signal::Signal::SIGCHLD,
+    signal::Signal::SIGTSTP,
+    signal::Signal::SIGTTIN,
+    signal::Signal::SIGTTOU,
+    signal::Signal::SIGWINCH,
+    signal::Signal::SIGUSR1,
+    signal::Signal::SIGUSR2,
+];
+
+fn change(status: ExitStatus) -> Option<Change> {
+    if let Some(code) = status.code() {
+        // The system passes on the low eight bits (exit(3)).
+        return Some(Change::Exited(u8::try_from(code & 0xff).unwrap_or(u8::MAX)));
+    }
+    if let Some(signal) = status.signal() {
+        return Some(Change::Signalled(signal));
+    }
+    if let Some(signal) = status.stopped_signal() {
+        return Some(Change::Stopped(signal));
+    }
+    status.continued().then_some(Change::Continued)
+}
+
+impl From<Signal> for signal::Signal {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::Terminate => Self::SIGTERM,
+            Signal::Kill => Self::SIGKILL,
+            Signal::Stop => Self::SIGSTOP,
+            Signal::Continue => Self::SIGCONT,
+            Signal::HangUp => Self::SIGHUP,
+            Signal::Interrupt => Self::SIGINT,
+            Signal::User1 => Self::SIGUSR1,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+# Sourced by the scripts beside it: installs what is missing, and says what it does.
+
+say() { printf '\n== %s\n' "$*"; }
+
+run() {
+    say "$*"
+    "$@"
+}
+
+# Runs a command as root, with the toolchain of the one who calls.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo --preserve-env=PATH,HOME,CARGO_HOME,RUSTUP_HOME,CARGO_TARGET_DIR "$@"; fi
+}
+
+# Takes words `program:package`; installs the package where the program is missing.
+packages() {
+    local missing=() pair
+    PATH=$PATH:/usr/sbin:/sbin
+    export PATH
+    for pair in "$@"; do
+        command -v "${pair%%:*}" >/dev/null 2>&1 || missing+=("${pair#*:}")
+    done
+    [ ${#missing[@]} = 0 ] && return
+    command -v apt-get >/dev/null 2>&1 || {
+        echo "missing: ${missing[*]}; install them, there is no apt-get here" >&2
+        return 1
+    }
+    say "installing ${missing[*]}"
+    as_root apt-get update -qq
+    # No daemon is to start, and none to be asked about: the tests run their own.
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+    for pair in "$@"; do
+        command -v "${pair%%:*}" >/dev/null 2>&1 || {
+            echo "${pair%%:*} is still missing after installing ${pair#*:}" >&2
+            return 1
+        }
+    done
+}
+
+# The toolchain and the parts of it that are named.
+component() {
+    command -v cargo >/dev/null 2>&1 || {
+        echo "no Rust toolchain: install one with rustup (https://rustup.rs)" >&2
+        return 1
+    }
+    local part
+    for part in "$@"; do
+        case $part in
+            rustfmt) cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt ;;
+            clippy) cargo clippy --version >/dev/null 2>&1 || rustup component add clippy ;;
+        esac
+    done
+}

@@ -1,0 +1,72 @@
+//! Asking a connection whether it is alive.
+
+use std::{io, os::fd::AsFd, time::Duration};
+
+use netroam_platform::{
+    clock,
+    tcp::{self, answered},
+};
+use tokio::time::sleep;
+
+/// Beside two round trips, what an answer may take: a delayed acknowledgement (Linux: at most 200 ms, `TCP_DELACK_MAX`), and the
+/// spread of a crowded line.
+const ALLOWANCE: Duration = Duration::from_millis(300);
+
+/// The time from the question to the first look, where the round-trip time is not known.
+const UNKNOWN_RTT: Duration = Duration::from_millis(100);
+
+/// The kernel's question leaves at the latest this long after it was put: when a second has passed without a word from the other side.
+/// Half a second beyond that is the kernel's own time for a probe.
+const LEAVES_WITHIN: Duration = Duration::from_millis(1500);
+
+/// What a connection said.
+#[derive(Debug)]
+pub enum Answer {
+    /// The other side was heard after the question.
+    Alive,
+    /// Nothing was heard in time.
+    Silent,
+    /// The connection is over, or cannot be asked.
+    Gone(io::Error),
+}
+
+/// Asks the other side of `socket` for a sign of life through the kernel, and waits for it.
+///
+/// Nothing is written into the stream. The patience (by default two round trips and 300 ms) counts from the moment when the
+/// question leaves: on a line that was heard less than a second ago that is when the second is over. The kernel goes on asking
+/// every second until [`tcp::keep_honest`] or [`tcp::hold`] is called, which is the caller's to do. Cancel-safe.
+pub async fn probe(socket: &impl AsFd, patience: Option<Duration>) -> Answer {
+    match ask(socket, patience).await {
+        Ok(answer) => answer,
+        Err(error) => Answer::Gone(error),
+    }
+}
+
+async fn ask(socket: &impl AsFd, patience: Option<Duration>) -> io::Result<Answer> {
+    let before = tcp::ask(socket)?;
+    let rtt = before.rtt.unwrap_or(UNKNOWN_RTT);
+    let patience = patience.unwrap_or(rtt * 2 + ALLOWANCE);
+    let asked = clock::now();
+    let mut left = None;
+    // The kernel's clock ticks every 1 to 10 ms, so an answer cannot be seen earlier.
+    let mut interval = (rtt + rtt / 4).max(Duration::from_millis(5));
+    loop {
+        let now = clock::now();
+        match answered(&before, &tcp::health(socket)?) {
+            tcp::Answer::Alive => return Ok(Answer::Alive),
+            tcp::Answer::Ended => return Ok(Answer::Gone(io::ErrorKind::NotConnected.into())),
+            tcp::Answer::Silent => left = left.or(Some(now)),
+            tcp::Answer::Unsure if now.since(asked) >= LEAVES_WITHIN => left = left.or(Some(now)),
+            tcp::Answer::Unsure => {}
+        }
+        let pause = match left {
+            None => interval,
+            Some(left) => match patience.saturating_sub(now.since(left)) {
+                Duration::ZERO => return Ok(Answer::Silent),
+                rest => interval.min(rest),
+            },
+        };
+        sleep(pause).await;
+        interval = (interval * 3 / 2).min(Duration::from_millis(250));
+    }
+}

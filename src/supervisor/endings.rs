@@ -1,0 +1,133 @@
+//! What the end of a run means for the session.
+
+use netroam_platform::clock::Time;
+
+use super::{
+    Action, Again, Dialler, Exit, Need, Notice, Phase, Reach, Reason, Run, RunId, SETTLED, Status,
+    Supervisor,
+};
+use crate::{connect::Failure, ssh::Ending};
+
+impl Supervisor {
+    /// A run's ssh is gone.
+    pub(super) fn ended(&mut self, now: Time, id: RunId, ending: Ending, unacknowledged: bool) {
+        if self.silenced.is_some_and(|(silenced, _)| silenced == id) {
+            self.silenced = None;
+        } else if let Some(reason) = self.ending.remove(&id) {
+            self.ended_as_told(now, reason, unacknowledged);
+        } else if let Phase::Running(run) = &self.phase
+            && run.id == id
+        {
+            self.ended_by_itself(now, ending, unacknowledged);
+        }
+    }
+
+    fn ended_as_told(&mut self, now: Time, reason: Reason, input_in_doubt: bool) {
+        if self.lost.is_some() {
+            self.act(Action::Say(Notice::Lost {
+                reason: reason.clone(),
+                input_in_doubt,
+                again: self.settings.again,
+            }));
+        }
+        if matches!(self.phase, Phase::Leaving) {
+            return self.finish(Exit::CommandLost(reason));
+        }
+        self.start_if_ready(now);
+        if self.settings.dialler == Dialler::Ssh {
+            self.dial_if_due(now);
+        }
+    }
+
+    fn ended_by_itself(&mut self, now: Time, ending: Ending, unacknowledged: bool) {
+        match ending {
+            Ending::Finished { .. }
+            | Ending::RemoteKilled { .. }
+            | Ending::Escaped
+            | Ending::Interrupted
+            | Ending::HostKeyChanged
+            | Ending::HostKeyRefused
+            | Ending::Unusable { .. } => self.finish(Exit::Ssh(ending)),
+            Ending::Lost { why } => self.lost_by_ssh(now, why, unacknowledged),
+            Ending::EndedByUs => self.lost_by_ssh(now, "ended by a signal".into(), unacknowledged),
+            Ending::Unreachable { why } => {
+                self.not_reached(now, Status::RetryingSsh(why.clone()), why, unacknowledged)
+            }
+            Ending::UnknownHost { why }
+                if self.runs == 1 && matches!(self.reach(), Reach::Over(_)) =>
+            {
+                self.finish(Exit::NoSuchHost(why))
+            }
+            Ending::UnknownHost { why } => {
+                self.not_reached(
+                    now,
+                    Status::Retrying(Failure::Resolve(why.clone())),
+                    why,
+                    unacknowledged,
+                );
+            }
+            Ending::NeedsPerson { what } if self.settings.attended => {
+                self.park(Need::Question(what))
+            }
+            Ending::NeedsPerson { what } => self.finish(Exit::PersonNeeded(what)),
+            Ending::Denied if self.lost.is_some() && self.settings.attended => {
+                self.park(Need::Question("permission denied".into()));
+            }
+            Ending::Denied => self.finish(Exit::Ssh(Ending::Denied)),
+            Ending::TakenOver if self.settings.attended => self.park(Need::TakenOver),
+            Ending::TakenOver => self.finish(Exit::TakenOver),
+            Ending::ContextGone if self.settings.attended => self.park(Need::ContextGone),
+            Ending::ContextGone => self.finish(Exit::ContextGone),
+        }
+    }
+
+    /// The connection broke without a word from the kernel before: the server went away, or its silence lasted too long.
+    fn lost_by_ssh(&mut self, now: Time, why: String, input_in_doubt: bool) {
+        let Phase::Running(run) = std::mem::replace(&mut self.phase, Phase::Seeking) else {
+            return;
+        };
+        let reason = Reason::Connection(why);
+        self.note_loss(now, &run, &reason);
+        let Some(authenticated) = run.authenticated else {
+            return self.wait_and_seek(now);
+        };
+        self.act(Action::Say(Notice::Lost {
+            reason: reason.clone(),
+            input_in_doubt,
+            again: self.settings.again,
+        }));
+        if self.settings.again == Again::Never {
+            self.finish(Exit::CommandLost(reason));
+        } else if now.since(authenticated) < SETTLED {
+            self.wait_and_seek(now);
+        } else {
+            self.seek(now);
+        }
+    }
+
+    /// ssh says that it never reached the server; where it had authenticated before, that is a loss all the same.
+    fn not_reached(&mut self, now: Time, status: Status, why: String, input_in_doubt: bool) {
+        if matches!(
+            self.phase,
+            Phase::Running(Run {
+                authenticated: Some(_),
+                ..
+            })
+        ) {
+            return self.lost_by_ssh(now, why, input_in_doubt);
+        }
+        self.phase = Phase::Seeking;
+        self.wait_and_seek(now);
+        self.show(status);
+    }
+
+    fn wait_and_seek(&mut self, now: Time) {
+        self.discard_attempts();
+        if let Reach::Not(why) = self.reach() {
+            self.cadence.stop();
+            self.show(Status::NoPath(why));
+        } else {
+            self.cadence.refused(now, self.random.f64());
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What a new look says about a run: the first four rows of the design's table, as a pure function.
+
+use std::net::IpAddr;
+
+use netroam_platform::{Lookup, NoPath, Path};
+
+use super::{Look, Reason};
+
+/// What a run's TCP connection stands on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// The source address; packets of the connection carry it for ever.
+    pub local: IpAddr,
+    /// The address of the first hop.
+    pub peer: IpAddr,
+}
+
+/// What a look says about a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The kernel could not be asked. Not knowing is no reason to touch a run.
+    Unknown,
+    /// Nothing that matters to this run has changed.
+    Alive,
+    /// The connection may or may not have survived: ask it.
+    Doubtful(Reason),
+    /// The source address is still ours but there is no path: a blip, perhaps.
+    Cut(Reason),
+    /// The source address is gone and nothing else reaches the first hop: only the same address coming back can save it.
+    Severed(Reason),
+    /// The source address is gone and another one reaches the first hop: it never recovers.
+    Dead(Reason),
+}
+
+/// Judges a connection that was last known to be well on the path `before`.
+pub fn judge(connection: &Connection, before: Option<&Path>, look: &Look) -> Verdict {
+    let path = look.paths.get(&connection.peer);
+    let source_ours = look.snapshot.owns(connection.local);
+    match (path, source_ours) {
+        (None | Some(Lookup::Unknown(_)), _) => Verdict::Unknown,
+        (Some(Lookup::Found(now)), false) => Verdict::Dead(Reason::AddressLost {
+            address: connection.local,
+            interface: name_of(before),
+            now: Some(now.clone()),
+        }),
+        (Some(Lookup::None(_)), false) => Verdict::Severed(Reason::AddressLost {
+            address: connection.local,
+            interface: name_of(before),
+            now: None,
+        }),
+        (Some(Lookup::None(why)), true) => Verdict::Cut(cut_reason(why, before)),
+        (Some(Lookup::Found(now)), true) => match before {
+            Some(before) if before != now => Verdict::Doubtful(Reason::PathMoved {
+                from: before.clone(),
+                to: now.clone(),
+            }),
+            Some(_) | None => Verdict::Alive,
+        },
+    }
+}
+
+fn name_of(path: Option<&Path>) -> Option<String> {
+    path.map(|path| path.interface.clone())
+}
+
+fn cut_reason(why: &NoPath, before: Option<&Path>) -> Reason {
+    Reason::PathLost {
+        interface: name_of(before),
+        why: why.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use netroam_platform::{Interface, Snapshot};
+
+    use super::*;
+
+    const HOME: &str = "192.168.1.2";
+    const CAFE: &str = "10.0.0.7";
+    const SERVER: &str = "203.0.113.5";
+
+    fn path(interface: &str, source: &str, gateway: &str) -> Path {
+        Path {
+            index: 1,
+            interface: interface.into(),
+            source: source.parse().unwrap(),
+            gateway: Some(gateway.parse().unwrap()),
+            tunnel: false,
+        }
+    }
+
+    fn look(ours: &[&str], answer: Lookup) -> Look {
+        let interface = Interface {
+            name: "eth0".into(),
+            up: true,
+            carrier: Some(true),
+            loopback: false,
+            tunnel: false,
+            addresses: ours
+                .iter()
+                .map(|address| address.parse().unwrap())
+                .collect::<BTreeSet<_>>(),
+        };
+        Look {
+            snapshot: Snapshot {
+                interfaces: BTreeMap::from([(1, interface)]),
+            },
+            paths: BTreeMap::from([(SERVER.parse().unwrap(), answer)]),
+        }
+    }
+
+    fn verdict(ours: &[&str], answer: Lookup) -> Verdict {
+        let connection = Connection {
+            local: HOME.parse().unwrap(),
+            peer: SERVER.parse().unwrap(),
+        };
+        judge(
+            &connection,
+            Some(&path("eth0", HOME, "192.168.1.1")),
+            &look(ours, answer),
+        )
+    }
+
+    #[test]
+    fn the_same_path_is_alive() {
+        assert_eq!(
+            verdict(&[HOME], Lookup::Found(path("eth0", HOME, "192.168.1.1"))),
+            Verdict::Alive
+        );
+    }
+
+    #[test]
+    fn another_source_where_ours_is_gone_is_dead() {
+        let now = path("wlan0", CAFE, "10.0.0.1");
+        let reason = Reason::AddressLost {
+            address: HOME.parse().unwrap(),
+            interface: Some("eth0".into()),
+            now: Some(now.clone()),
+        };
+        assert_eq!(verdict(&[CAFE], Lookup::Found(now)), Verdict::Dead(reason));
+    }
+
+    #[test]
+    fn no_path_is_severed_without_the_address_and_cut_with_it() {
+        assert!(matches!(
+            verdict(&[], Lookup::None(NoPath::NoRoute)),
+            Verdict::Severed(_)
+        ));
+        let cut = verdict(&[HOME], Lookup::None(NoPath::NoCarrier("eth0".into())));
+        assert_eq!(
+            cut,
+            Verdict::Cut(Reason::PathLost {
+                interface: Some("eth0".into()),
+                why: NoPath::NoCarrier("eth0".into())
+            })
+        );
+    }
+
+    #[test]
+    fn each_part_of_the_path_that_moves_makes_it_doubtful() {
+        for moved in [
+            path("wlan0", HOME, "192.168.1.1"),
+            path("eth0", CAFE, "192.168.1.1"),
+            path("eth0", HOME, "192.168.1.9"),
+        ] {
+            assert!(matches!(
+                verdict(&[HOME, CAFE], Lookup::Found(moved)),
+                Verdict::Doubtful(Reason::PathMoved { .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn not_knowing_changes_nothing() {
+        assert_eq!(
+            verdict(&[], Lookup::Unknown("netlink: EIO".into())),
+            Verdict::Unknown
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! The keys that the user may press between runs.
+
+use std::{future::pending, io, os::fd::AsFd as _};
+
+use netroam_platform::readable::Readable;
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
+
+use super::tty::Terminal;
+
+/// A key that was pressed, or the end of all keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// Enter: try now.
+    Enter,
+    /// `q`: quit.
+    Quit,
+    /// `?`: say more.
+    Details,
+    /// Any other; also what was pasted, and what the terminal itself sends (cursor keys, reports), which is more than one byte.
+    Other,
+    /// The terminal is gone.
+    HungUp,
+}
+
+/// Listening for keys. Nothing is shown of them, and `^C` and `^Z` stay the signals that they are.
+///
+/// Dropping it gives the terminal the modes that it had at the start, and throws away what was typed meanwhile; so it must not
+/// live on when a run gets the terminal.
+#[derive(Debug)]
+pub struct Keys<'terminal> {
+    terminal: &'terminal Terminal,
+    input: Readable,
+}
+
+impl<'terminal> Keys<'terminal> {
+    pub(super) fn new(terminal: &'terminal Terminal) -> io::Result<Self> {
+        Ok(Self {
+            terminal,
+            input: Readable::duplicate(terminal)?,
+        })
+    }
+
+    /// Waits for the next key. Cancel-safe.
+    ///
+    /// While we are in the background the keys are the shell's, and it waits for ever: call it anew after `SIGCONT`.
+    ///
+    /// # Errors
+    /// Those of read(2), but for those of a terminal that is gone.
+    pub async fn next(&self) -> io::Result<Key> {
+        let mut buffer = [0; 64];
+        loop {
+            self.input.readable().await?;
+            if self.hung_up() {
+                return Ok(Key::HungUp);
+            }
+            if !self.terminal.foreground() {
+                return pending().await;
+            }
+            match self.input.try_read(&mut buffer) {
+                // With VMIN = 0, nothing is what a read finds when the key was thrown away meanwhile.
+                Ok(Some(0) | None) => {}
+                Ok(Some(count)) => return Ok(key(&buffer[..count])),
+                // What a terminal says that was hung up just now.
+                Err(error) if error.raw_os_error() == Some(Errno::EIO as i32) => {
+                    return Ok(Key::HungUp);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn hung_up(&self) -> bool {
+        let mut question = [PollFd::new(self.input.as_fd(), PollFlags::POLLIN)];
+        let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
+        poll(&mut question, PollTimeout::ZERO).is_ok()
+            && question[0]
+                .revents()
+                .is_some_and(|found| found.intersects(gone))
+    }
+}
+
+impl Drop for Keys<'_> {
+    fn drop(&mut self) {
+        // It fails when the terminal is gone; the next who asks the terminal for anything is told.
+        drop(self.terminal.unlisten());
+    }
+}
+
+fn key(bytes: &[u8]) -> Key {
+    let Some(first) = bytes.first() else {
+        return Key::Other;
+    };
+    // The same key twice is somebody impatient; a mixture is a paste, or a sequence.
+    if bytes.iter().any(|byte| byte != first) {
+        return Key::Other;
+    }
+    match first {
+        b'\r' | b'\n' => Key::Enter,
+        b'q' | b'Q' => Key::Quit,
+        b'?' => Key::Details,
+        _ => Key::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_single_keys_mean_something() {
+        assert_eq!(key(b"\n"), Key::Enter);
+        assert_eq!(key(b"\r"), Key::Enter);
+        assert_eq!(key(b"\n\n"), Key::Enter);
+        assert_eq!(key(b"q"), Key::Quit);
+        assert_eq!(key(b"?"), Key::Details);
+        for other in [&b"x"[..], b"quit\n", b"\x1b[?62;c", b"\x1b[A", b"\x04"] {
+            assert_eq!(key(other), Key::Other, "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The local terminal: saved, restored, its keys between runs, the status line.
+//!
+//! What belongs to which descriptor: modes of the line discipline and keys to standard input, the modes that a remote program set to
+//! standard output, the status line to standard error. Each is left alone where its descriptor is no terminal, whatever the others are.
+//! While a run is attached the terminal is ssh's, and nothing here touches it.
+
+pub mod keys;
+pub mod modes;
+pub mod status;
+pub mod tty;
+
+pub use keys::{Key, Keys};
+pub use status::Status;
+pub use tty::{Reset, Terminal};

@@ -1,0 +1,179 @@
+//! One line that says what happened and what is waited for.
+
+use std::{
+    io::{self, IsTerminal as _, Write},
+    os::fd::AsFd,
+};
+
+use terminal_size::terminal_size_of;
+
+use super::tty::foreground;
+
+/// The columns of a terminal that does not say how many it has.
+const COLUMNS: u16 = 80;
+
+/// To the start of the line, and the line emptied.
+const EMPTY: &str = "\r\x1b[K";
+
+/// The status line, on standard error: redrawn in place on a terminal, a plain line for each change elsewhere.
+///
+/// It writes only when it is told to, and draws nothing while we are in the background. Before ssh gets the terminal,
+/// [`Self::clear`] it.
+#[derive(Debug)]
+pub struct Status<W: Write + AsFd> {
+    output: W,
+    live: bool,
+    /// What it says now.
+    text: Option<String>,
+    /// A run's last output may be half a line, and the cursor behind it.
+    astray: bool,
+}
+
+impl Status<io::Stderr> {
+    /// The status line on standard error.
+    pub fn stderr() -> Self {
+        Self::on(io::stderr())
+    }
+}
+
+impl<W: Write + AsFd> Status<W> {
+    /// The status line on `output`.
+    pub fn on(output: W) -> Self {
+        let live = output.as_fd().is_terminal();
+        Self {
+            output,
+            live,
+            text: None,
+            astray: false,
+        }
+    }
+
+    /// Says `text` in place of what it said before; nothing is written if that is the same.
+    ///
+    /// # Errors
+    /// Those of write(2).
+    pub fn say(&mut self, text: &str) -> io::Result<()> {
+        let text = neutral(text);
+        if self.text.as_ref() == Some(&text) {
+            return Ok(());
+        }
+        let line = format!("{text}\n");
+        self.text = Some(text);
+        if self.live {
+            self.redraw()
+        } else {
+            self.write(&line)
+        }
+    }
+
+    /// Draws it again: the terminal has changed its size, or was the shell's meanwhile.
+    ///
+    /// # Errors
+    /// Those of write(2).
+    pub fn redraw(&mut self) -> io::Result<()> {
+        if !self.drawable() {
+            return Ok(());
+        }
+        let Some(text) = &self.text else {
+            return Ok(());
+        };
+        let columns = terminal_size_of(&self.output).map_or(COLUMNS, |(width, _)| width.0);
+        // The last column stays free: a character there leaves the cursor beyond it, where terminals differ.
+        let text = cut(text, usize::from(columns).saturating_sub(1));
+        let newline = if self.astray { "\r\n" } else { "" };
+        let drawn = format!("{newline}{EMPTY}{text}");
+        self.astray = false;
+        self.write(&drawn)
+    }
+
+    /// Takes the line off the terminal, and forgets what it said.
+    ///
+    /// # Errors
+    /// Those of write(2).
+    pub fn clear(&mut self) -> io::Result<()> {
+        if self.text.take().is_some() && self.drawable() && !self.astray {
+            self.write(EMPTY)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a line that stays, above the status line. It may be longer than the terminal is wide.
+    ///
+    /// # Errors
+    /// Those of write(2).
+    pub fn line(&mut self, text: &str) -> io::Result<()> {
+        let start = if std::mem::take(&mut self.astray) {
+            "\r\n"
+        } else if self.text.is_some() && self.drawable() {
+            EMPTY
+        } else {
+            ""
+        };
+        self.write(&format!("{start}{}\n", neutral(text)))?;
+        self.redraw()
+    }
+
+    /// Says that a run was cut off, and its last output may be half a line: the next thing written begins on a line of its own.
+    pub fn below(&mut self) {
+        self.astray = self.live;
+    }
+
+    fn drawable(&self) -> bool {
+        self.live && foreground(self.output.as_fd())
+    }
+
+    /// All at once, so that nothing comes between.
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        self.output.write_all(text.as_bytes())?;
+        self.output.flush()
+    }
+}
+
+/// `text` without what could move the cursor or worse: some of it was said by strangers.
+fn neutral(text: &str) -> String {
+    text.chars()
+        .map(|character| {
+            // Beside the control characters those that reverse the direction of writing (UAX 9).
+            let reverses = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            if character.is_control() || reverses {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                character
+            }
+        })
+        .collect()
+}
+
+/// As much of `text` as surely fits into `columns`: what is not ASCII counts as two, the most that any character takes (UAX 11).
+fn cut(text: &str, columns: usize) -> &str {
+    let mut used = 0;
+    for (index, character) in text.char_indices() {
+        used += if character.is_ascii() { 1 } else { 2 };
+        if used > columns {
+            return &text[..index];
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_never_wraps() {
+        assert_eq!(cut("reconnecting", 5), "recon");
+        assert_eq!(cut("reconnecting", 12), "reconnecting");
+        assert_eq!(cut("café", 4), "caf");
+        assert_eq!(cut("東京", 3), "東");
+        assert_eq!(cut("x", 0), "");
+    }
+
+    #[test]
+    fn strangers_cannot_move_the_cursor() {
+        assert_eq!(
+            neutral("a\x1b[2Jb\nc\u{9b}d\u{202e}"),
+            "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}"
+        );
+    }
+}
