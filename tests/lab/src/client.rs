@@ -132,7 +132,9 @@ impl Client {
 
     /// netroam, from this path.
     pub fn netroam(lab: &Lab, netroam: &Path, host: &str, mux: Mux, session: &str) -> Self {
-        let mut client = Self::new(&format!("netroam {}", mux.name()), [netroam]);
+        // A program on the laptop starts in /.
+        let program = std::path::absolute(netroam).unwrap_or_else(|_| netroam.to_owned());
+        let mut client = Self::new(&format!("netroam {}", mux.name()), [program]);
         client.arguments.extend(
             [
                 "watch",

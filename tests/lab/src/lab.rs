@@ -227,6 +227,8 @@ impl Lab {
             .env("XDG_CONFIG_HOME", home.join(".config"))
             .env("XDG_STATE_HOME", home.join(".local/state"))
             .env("XDG_RUNTIME_DIR", self.dir.path().join("laptop/run"))
+            // /tmp itself stays the machine's: what is to be tested may have been built there.
+            .env("TMPDIR", self.dir.path().join("laptop/tmp"))
             .env("USER", "root")
             .env("LOGNAME", "root")
             .env("SHELL", "/bin/bash")
@@ -360,12 +362,12 @@ fn furnish_laptop(laptop: &Node, dir: &Path, server: &Server) -> Result<()> {
     laptop.sh(&format!(
         "cd {own}; mount --bind passwd /etc/passwd; mount --bind hosts /etc/hosts
          if [ -e /etc/resolv.conf ]; then mount --bind resolv.conf /etc/resolv.conf; fi
-         mount --bind tmp /tmp; chmod 1777 tmp; mount -t tmpfs -o mode=755 tmpfs /run"
+         mount -t tmpfs -o mode=755 tmpfs /run"
     ))?;
     Ok(())
 }
 
-/// The lab's directory. Below /var/tmp, because each machine has a /tmp of its own.
+/// The lab's directory. Below /var/tmp, because the server has a /tmp of its own.
 #[derive(Debug)]
 struct Dir(PathBuf);
 

@@ -157,9 +157,7 @@ fn blips_keep_the_connection() {
         assert_eq!(terminal.ticks().echoed(name), None);
         regain(&lab, Net::Home).unwrap();
         terminal.wait_for_tick(SystemTime::now(), SOON).unwrap();
-        terminal
-            .wait_for_text(&format!("echo {name}"), SOON)
-            .unwrap();
+        terminal.wait_for_echo(name, SOON).unwrap();
     }
     assert_eq!(lab.server().connections().all, 1);
 }

@@ -11,21 +11,21 @@ mod scenario;
 mod trial;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
-
-use anyhow::{Context, Result, bail, ensure};
-use netroam_lab::Mux;
 
 use crate::report::Report;
 use crate::scenario::SCENARIOS;
 use crate::trial::{How, Setting};
+use anyhow::{Context, Result, bail, ensure};
 
 const USAGE: &str =
     "usage: scripts/bench [--quick] [--runs N] [--only WORD[,WORD…]] [--rtt MS[,MS…]] [--seed N]
                      [--netroam PATH] [--out FILE]
   --quick   two runs, without delay, shorter waits
   --only    scenarios and clients whose names start with one of the words: --only roam,netroam
-  --rtt     round-trip times to the server in ms, default 0,50";
+  --rtt     round-trip times to the server in ms, default 0,50; what waits long runs with
+            the first only";
 
 struct Choices {
     quick: bool,
@@ -40,7 +40,7 @@ struct Choices {
 fn choices() -> Result<Choices> {
     let mut choices = Choices {
         quick: false,
-        runs: 5,
+        runs: 3,
         only: Vec::new(),
         rtts: vec![0, 50],
         seed: 1,
@@ -74,7 +74,17 @@ fn choices() -> Result<Choices> {
     Ok(choices)
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let choices = choices()?;
     let hows = clients(&choices.netroam)?;
     let wanted = |name: &str, all: &[&str]| {
@@ -103,15 +113,21 @@ fn main() -> Result<()> {
         .iter()
         .filter(|scenario| wanted(scenario.name, &scenario_names))
     {
-        for &rtt in &choices.rtts {
+        for &rtt in choices
+            .rtts
+            .iter()
+            .filter(|&&rtt| scenario.delayed || rtt == choices.rtts[0])
+        {
             for run in 0..choices.runs {
                 // The same for every client of the run.
                 let gap = Duration::from_secs_f64(3.0 + 6.0 * rng.f64());
                 for how in &hows {
                     // Without the login by hand there is no ratio.
+                    let compared =
+                        |other: &How| other.mux == how.mux && wanted(other.name, &how_names);
                     let base = how.by_hand
-                        && how.mux == Mux::Screen
-                        && scenario.metrics.iter().any(|metric| metric.ratio);
+                        && scenario.metrics.iter().any(|metric| metric.ratio)
+                        && hows.iter().any(compared);
                     if !(scenario.for_whom)(how) || !(base || wanted(how.name, &how_names)) {
                         continue;
                     }

@@ -6,13 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use netroam_lab::Lab;
 
 use crate::Place;
 
 /// Where the demo that runs listens. One at a time: a second one takes over.
 const SOCKET: &str = "/run/netroam-demo.sock";
+
+/// How an answer begins when the laptop was moved; anything else is why it was not.
+const MOVED: &str = "moved: ";
 
 /// Gives the user the client in a lab, and moves the laptop when asked to.
 pub(crate) fn run(client: &str, netroam: &Path) -> Result<()> {
@@ -61,15 +64,19 @@ pub(crate) fn ask(place: &str) -> Result<String> {
     writeln!(stream, "{place}")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    ensure!(!answer.is_empty(), "the demo ended meanwhile");
-    Ok(answer.trim_end().to_owned())
+    let moved = answer.trim_end().strip_prefix(MOVED);
+    match moved {
+        Some(place) => Ok(format!("the laptop is {place}")),
+        None if answer.is_empty() => bail!("the demo ended meanwhile"),
+        None => bail!("{}", answer.trim_end()),
+    }
 }
 
 fn serve(lab: &Lab, mut stream: UnixStream) -> Result<()> {
     let mut line = String::new();
     BufReader::new(&stream).read_line(&mut line)?;
     let answer = match Place::named(&line).and_then(|place| place.enter(lab).map(|()| place)) {
-        Ok(place) => format!("the laptop is {}", place.text()),
+        Ok(place) => format!("{MOVED}{}", place.text()),
         Err(error) => format!("not moved: {error:#}"),
     };
     writeln!(stream, "{answer}")?;

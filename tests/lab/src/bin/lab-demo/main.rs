@@ -1,11 +1,13 @@
 //! The demo: the main job, shown in the lab with a real sshd and screen; or hands on.
 
 #![expect(clippy::print_stdout, reason = "it shows something")]
+#![expect(clippy::print_stderr, reason = "and says why not")]
 
 mod hands_on;
 mod show;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use netroam_lab::{Client, Lab, Mux, Net};
@@ -18,7 +20,17 @@ const USAGE: &str = "usage: scripts/demo [--client netroam|loop|ssh] [--netroam 
 const HOST: &str = "work";
 const SESSION: &str = "demo";
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("demo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let mut netroam = PathBuf::from("target/release/netroam");
     let mut client = "netroam".to_owned();
     let mut hands_on = false;
