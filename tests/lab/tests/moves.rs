@@ -271,7 +271,8 @@ fn flaps_end_with_the_link_up() {
     let events = lab.kernel_events().unwrap();
     let start = SystemTime::now();
     lab.flap(Net::Home, 20, Duration::from_secs(1)).unwrap();
-    assert!((0.9..1.5).contains(&seconds(start, SystemTime::now())));
+    // On an idle machine 1.0 s; other tests may run beside this one.
+    assert!((0.9..5.0).contains(&seconds(start, SystemTime::now())));
     assert!(
         events
             .since(start)
