@@ -19,6 +19,7 @@ use netroam_platform::{
 use tokio::{
     select,
     sync::{mpsc, oneshot},
+    task::AbortHandle,
 };
 
 use super::{Message, Session, act::report_to, dir::RunDir};
@@ -62,6 +63,8 @@ pub(super) struct LiveRun {
     /// The duplicate of its socket with which the kernel can be asked and told. Kept no longer than ssh lives: the server hears of the
     /// end only when the last one is closed.
     socket: Option<TcpStream>,
+    /// Waits for ssh to fetch the connection, and holds another duplicate of it until then.
+    handing_over: Option<AbortHandle>,
     gone: Option<oneshot::Sender<(Change, bool)>>,
 }
 
@@ -96,6 +99,7 @@ impl LiveRun {
             handover: plan.socket.is_some(),
             attach: plan.attach.as_deref(),
         };
+        let mut handing_over = None;
         let mut command = Command::new(&session.ssh);
         command.args(run.argv());
         if let Some(socket) = &plan.socket {
@@ -113,11 +117,12 @@ impl LiveRun {
             let given = socket
                 .try_clone()
                 .context("cannot duplicate the connection")?;
-            tokio::spawn(async move {
+            let giving = tokio::spawn(async move {
                 if let Err(error) = hand_over.give(&given).await {
                     tracing::warn!(%error, "cannot hand the connection over");
                 }
             });
+            handing_over = Some(giving.abort_handle());
         }
         let stderr = plan
             .terminal
@@ -163,6 +168,7 @@ impl LiveRun {
             unacknowledged: false,
             kill_at: None,
             socket: plan.socket,
+            handing_over,
             gone: Some(gone),
         })
     }
@@ -225,6 +231,9 @@ impl LiveRun {
         self.stage = Stage::Reaped;
         self.kill_at = None;
         self.socket = None;
+        if let Some(handing_over) = self.handing_over.take() {
+            handing_over.abort();
+        }
         if let Some(gone) = self.gone.take()
             && gone.send((change, told)).is_err()
         {

@@ -13,6 +13,9 @@ use crate::supervisor::{Connection, Look};
 /// After a look, the next one comes this much later at the earliest: the first event of a burst is answered at once, the rest together.
 const BURST: Duration = Duration::from_millis(50);
 
+/// So many addresses of the first hop are kept: more than any name that is one machine has.
+const MOST: usize = 16;
+
 /// Watches the network for one session.
 #[derive(Debug)]
 pub(super) struct Sight {
@@ -51,10 +54,13 @@ impl Sight {
         self.known.clone()
     }
 
-    /// Adds addresses that the resolver gave; the old ones stay as candidates.
+    /// Puts addresses that the resolver gave before older ones, but behind the last good one. Old ones stay as candidates, for a resolver that
+    /// is slow or broken elsewhere.
     pub(super) fn learn(&mut self, addresses: Vec<IpAddr>) {
-        for address in addresses {
-            if !self.known.contains(&address) {
+        let good = self.known.first().copied();
+        let older = std::mem::take(&mut self.known);
+        for address in good.into_iter().chain(addresses).chain(older) {
+            if self.known.len() < MOST && !self.known.contains(&address) {
                 self.known.push(address);
             }
         }

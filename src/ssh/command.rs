@@ -67,7 +67,9 @@ impl Run<'_> {
             keyword(DIALLER.into());
             keyword("ProxyUseFdpass=yes".into());
         }
-        if self.config.server_alive_interval.is_zero() {
+        // Without a context a run may have to wait for its address for hours, and the kernel watches its connection anyway.
+        if self.config.server_alive_interval.is_zero() && (self.attach.is_some() || !self.handover)
+        {
             keyword(format!(
                 "ServerAliveInterval={}",
                 if self.handover {

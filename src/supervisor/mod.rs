@@ -13,12 +13,13 @@ use std::{
     time::Duration,
 };
 
-use netroam_platform::{Lookup, NoPath, Path, clock::Time};
+use netroam_platform::{NoPath, Path, clock::Time};
 
 mod cadence;
 mod endings;
 mod fact;
 mod judge;
+mod run;
 mod seek;
 
 pub use fact::{
@@ -28,20 +29,7 @@ pub use fact::{
 pub use judge::{Connection, Verdict, judge};
 
 use cadence::Cadence;
-
-/// How long a run is kept while its source address is ours but there is no path. A blip costs nothing then (measured: 0.08 s
-/// instead of a login).
-const HOLD: Duration = Duration::from_secs(3);
-
-/// How long a connection without a context is given to answer a probe: losing it loses work.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// How long after authentication the context surely exists, so that a loss may only lead back to it, never make another.
-const CONTEXT_EXISTS: Duration = Duration::from_secs(3);
-
-/// How long after the new run has authenticated the silenced one is killed: its hang-up while the new one attaches would make screen's server
-/// sleep for a second (measured), and the remote command itself ends the stale server side half a second after attaching.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+use run::{Run, State, found};
 
 /// A run that ends sooner than this after authentication counts as a refusal, so that a server which drops us at once is not hammered.
 const SETTLED: Duration = Duration::from_secs(10);
@@ -121,31 +109,6 @@ enum Phase {
     Leaving,
     /// Finished.
     Over,
-}
-
-#[derive(Debug)]
-struct Run {
-    id: RunId,
-    connection: Option<Connection>,
-    /// The path on which it was last known to be well.
-    path: Option<Path>,
-    authenticated: Option<Time>,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Well,
-    /// No path; kept until then, or for as long as it takes.
-    Cut {
-        reason: Reason,
-        until: Option<Time>,
-    },
-    /// To be asked; `asked` is the path over which the question went.
-    Doubtful {
-        reason: Reason,
-        asked: Option<Path>,
-    },
 }
 
 impl Supervisor {
@@ -287,224 +250,6 @@ impl Supervisor {
         moved || stuck && before.snapshot.reaching() != now.snapshot.reaching()
     }
 
-    fn woke(&mut self) {
-        if let Phase::Running(run) = &mut self.phase {
-            match run.state {
-                State::Well => {
-                    run.state = State::Doubtful {
-                        reason: Reason::Slept,
-                        asked: None,
-                    }
-                }
-                State::Doubtful { ref mut asked, .. } => *asked = None,
-                State::Cut { .. } => {}
-            }
-        }
-    }
-
-    /// Judges the live run by the latest look, and asks it if that leaves a doubt.
-    fn judge_run(&mut self, now: Time) {
-        let (Phase::Running(run), Some(look)) = (&mut self.phase, &self.look) else {
-            return;
-        };
-        let Some(connection) = &run.connection else {
-            return;
-        };
-        let keeps_work_here = run.authenticated.is_some() && self.settings.again != Again::Attach;
-        match judge(connection, run.path.as_ref(), look) {
-            Verdict::Unknown => return,
-            Verdict::Alive => match run.state {
-                State::Cut { .. } => {
-                    run.state = State::Doubtful {
-                        reason: Reason::PathBack,
-                        asked: None,
-                    }
-                }
-                State::Well | State::Doubtful { .. } => {
-                    if run.path.is_none() {
-                        run.path = found(look, connection);
-                    }
-                }
-            },
-            Verdict::Doubtful(reason) => match run.state {
-                State::Well | State::Cut { .. } => {
-                    run.state = State::Doubtful {
-                        reason,
-                        asked: None,
-                    }
-                }
-                State::Doubtful { .. } => {}
-            },
-            Verdict::Cut(reason) => {
-                return self.cut(reason, (!keeps_work_here).then(|| now + HOLD));
-            }
-            Verdict::Severed(reason) if keeps_work_here => return self.cut(reason, None),
-            Verdict::Severed(reason) | Verdict::Dead(reason) => {
-                return self.lose(now, reason, false);
-            }
-        }
-        self.ask(now);
-    }
-
-    /// There is no path: the run is kept for the case that it comes back, and nothing is dialled.
-    fn cut(&mut self, reason: Reason, until: Option<Time>) {
-        let Phase::Running(run) = &mut self.phase else {
-            return;
-        };
-        if !matches!(run.state, State::Cut { .. }) {
-            run.state = State::Cut {
-                reason: reason.clone(),
-                until,
-            };
-            let id = run.id;
-            self.cadence.stop();
-            self.discard_attempts();
-            self.show(Status::Holding(reason));
-            if until.is_none() {
-                self.act(Action::Hold(id));
-            }
-        }
-    }
-
-    /// Asks a doubtful run over the present path, once per path, and dials meanwhile so that nothing is lost if the answer is no.
-    fn ask(&mut self, now: Time) {
-        let (Phase::Running(run), Some(look)) = (&mut self.phase, &self.look) else {
-            return;
-        };
-        let (State::Doubtful { asked, .. }, Some(connection)) = (&mut run.state, &run.connection)
-        else {
-            return;
-        };
-        let path = found(look, connection);
-        if path.is_none() || *asked == path {
-            return;
-        }
-        *asked = path;
-        let authenticated = run.authenticated.is_some();
-        let patience = (authenticated && self.settings.again != Again::Attach).then_some(PATIENCE);
-        let run = run.id;
-        self.act(Action::Probe { run, patience });
-        if authenticated
-            && self.settings.dialler == Dialler::Ours
-            && self.settings.again != Again::Never
-        {
-            self.discard_attempts();
-            self.cadence.restart(now);
-            self.dial_if_due(now);
-        }
-    }
-
-    fn probed(&mut self, now: Time, id: RunId, answer: Answer) {
-        let Phase::Running(run) = &mut self.phase else {
-            return;
-        };
-        let State::Doubtful { reason, .. } = &run.state else {
-            return;
-        };
-        if run.id != id {
-            return;
-        }
-        let reason = reason.clone();
-        let moved = matches!(reason, Reason::PathMoved { .. });
-        let alive = match answer {
-            Answer::Alive => true,
-            Answer::Silent => false,
-            // It cannot be asked. Where the path is the same as ever it probably lives, and ssh's own ServerAlive finds out; on another
-            // path it is given up where a context makes that cheap.
-            Answer::Unaskable => !moved || self.settings.again != Again::Attach,
-        };
-        if alive {
-            run.state = State::Well;
-            if let (Some(look), Some(connection)) = (&self.look, &run.connection) {
-                run.path = found(look, connection);
-            }
-            self.cadence.stop();
-            self.discard_attempts();
-        } else {
-            self.lose(now, Reason::Silent(Box::new(reason)), true);
-        }
-    }
-
-    /// Gives the live run up. `audible`: its last words could still reach the server, so it is silenced instead of ended.
-    fn lose(&mut self, now: Time, reason: Reason, audible: bool) {
-        let Phase::Running(run) = std::mem::replace(&mut self.phase, Phase::Seeking) else {
-            return;
-        };
-        self.note_loss(now, &run, &reason);
-        if audible && self.settings.again == Again::Attach && run.authenticated.is_some() {
-            if let Some((older, _)) = self.silenced.replace((run.id, None)) {
-                self.act(Action::Kill(older));
-            }
-            self.act(Action::Silence {
-                run: run.id,
-                reason,
-            });
-        } else {
-            self.ending.insert(run.id, reason.clone());
-            self.act(Action::End {
-                run: run.id,
-                reason,
-            });
-        }
-        if self.settings.again == Again::Never && run.authenticated.is_some() {
-            self.phase = Phase::Leaving;
-            return;
-        }
-        if self.ready.is_some() {
-            self.start_if_ready(now);
-        } else {
-            self.seek(now);
-        }
-    }
-
-    fn note_loss(&mut self, now: Time, run: &Run, reason: &Reason) {
-        if let Some(authenticated) = run.authenticated {
-            self.lost.get_or_insert((reason.clone(), now));
-            self.opened |= now.since(authenticated) >= CONTEXT_EXISTS;
-        }
-    }
-
-    fn silent_now(&mut self, run: RunId, unacknowledged: bool) {
-        if self.silenced.is_some_and(|(silenced, _)| silenced == run)
-            && let Some((reason, _)) = &self.lost
-        {
-            let reason = reason.clone();
-            self.act(Action::Say(Notice::Lost {
-                reason,
-                input_in_doubt: unacknowledged,
-                again: self.settings.again,
-            }));
-        }
-    }
-
-    fn assumed(&mut self, id: RunId, connection: Option<Connection>) {
-        if let (Phase::Running(run), Some(look)) = (&mut self.phase, &self.look)
-            && run.id == id
-        {
-            run.path = connection
-                .as_ref()
-                .and_then(|connection| found(look, connection));
-            run.connection = connection;
-        }
-    }
-
-    fn authenticated(&mut self, now: Time, id: RunId) {
-        let Phase::Running(run) = &mut self.phase else {
-            return;
-        };
-        if run.id != id || run.authenticated.is_some() {
-            return;
-        }
-        run.authenticated = Some(now);
-        self.insisted = false;
-        self.lost = None;
-        self.status = None;
-        self.cadence.succeeded();
-        if let Some((_, until)) = &mut self.silenced {
-            *until = Some(now + LAST_WORDS);
-        }
-    }
-
     fn person(&mut self, now: Time, wish: Wish) {
         match wish {
             Wish::Quit => self.finish(Exit::GaveUp),
@@ -550,13 +295,6 @@ impl Supervisor {
 
     fn act(&mut self, action: Action) {
         self.actions.push_back(action);
-    }
-}
-
-fn found(look: &Look, connection: &Connection) -> Option<Path> {
-    match look.paths.get(&connection.peer) {
-        Some(Lookup::Found(path)) => Some(path.clone()),
-        Some(Lookup::None(_) | Lookup::Unknown(_)) | None => None,
     }
 }
 

@@ -9,6 +9,7 @@ use nix::{
 };
 use tokio::{
     io::{Interest, unix::AsyncFd},
+    select,
     time::{Instant, sleep_until},
 };
 
@@ -16,6 +17,7 @@ use super::{
     link,
     message::{self, Message, Route},
     netlink::{BUFFER, messages},
+    sleep::Sleep,
 };
 use crate::event::{Event, Lost};
 
@@ -46,6 +48,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(crate) struct Events {
     ready: VecDeque<Event>,
     source: Source,
+    sleep: Sleep,
     /// The pause after the next failure; zero again once a message was read.
     pause: Duration,
     buffer: Vec<u8>,
@@ -69,6 +72,7 @@ impl Events {
         Self {
             ready: VecDeque::from([first]),
             source: Source::Open(socket),
+            sleep: Sleep::open(),
             pause: Duration::ZERO,
             buffer: Vec::with_capacity(BUFFER),
         }
@@ -83,7 +87,15 @@ impl Events {
             match &mut self.source {
                 Source::Open(socket) => {
                     self.buffer.clear();
-                    match receive(socket, &mut self.buffer).await {
+                    let received = select! {
+                        received = receive(socket, &mut self.buffer) => received,
+                        slept = self.sleep.woke() => {
+                            self.ready.push_back(Event::Woke(slept));
+                            continue;
+                        }
+                    };
+                    self.ready.extend(self.sleep.slept().map(Event::Woke));
+                    match received {
                         Ok(()) => {
                             self.pause = Duration::ZERO;
                             self.ready.extend(events(&self.buffer));

@@ -7,6 +7,7 @@ mod look;
 mod message;
 mod netlink;
 pub(crate) mod process;
+mod sleep;
 pub(crate) mod tcp;
 
 use nix::time::ClockId;

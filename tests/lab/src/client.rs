@@ -132,7 +132,9 @@ impl Client {
 
     /// netroam, from this path.
     pub fn netroam(lab: &Lab, netroam: &Path, host: &str, mux: Mux, session: &str) -> Self {
-        let mut client = Self::new(&format!("netroam {}", mux.name()), [netroam]);
+        // A program on the laptop starts in /.
+        let program = std::path::absolute(netroam).unwrap_or_else(|_| netroam.to_owned());
+        let mut client = Self::new(&format!("netroam {}", mux.name()), [program]);
         client.arguments.extend(
             [
                 "watch",
@@ -163,12 +165,14 @@ impl Lab {
 
     /// Starts the probe on the server, in a detached session of the account `dev`, for clients to attach to.
     pub fn start_probe(&self, mux: Mux, session: &str) -> Result<()> {
+        self.start_session(mux, session, &self.probe_command())
+    }
+
+    /// Starts a command (without quotes) on the server, in a detached session of the account `dev`.
+    pub fn start_session(&self, mux: Mux, session: &str, command: &str) -> Result<()> {
         let create = match mux {
-            Mux::Screen => format!("screen -d -m -S {session} {}", self.probe_command()),
-            Mux::Tmux => format!(
-                "tmux new-session -d -s {session} '{}'",
-                self.probe_command()
-            ),
+            Mux::Screen => format!("screen -d -m -S {session} {command}"),
+            Mux::Tmux => format!("tmux new-session -d -s {session} '{command}'"),
         };
         // A daemon keeps the streams that it was given; a shell's pipe would never end.
         self.server()

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
 
@@ -23,14 +23,23 @@ pub struct KernelEvent {
     pub at: SystemTime,
     /// What, by its name in linux/rtnetlink.h without `RTM_`: `NEWLINK`, `DELADDR`, `NEWROUTE`…
     pub kind: &'static str,
+    /// It is about a default route, of either family.
+    pub default_route: bool,
 }
 
 /// Records the announcements of links, addresses and routes. Dropping it ends the record.
 #[derive(Debug)]
 pub struct KernelEvents {
-    events: Arc<Mutex<Vec<KernelEvent>>>,
+    record: Arc<Record>,
     stop: Option<std::io::PipeWriter>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// The socket, and what came out of it: emptied by the thread, or by whoever asks first.
+#[derive(Debug)]
+struct Record {
+    socket: OwnedFd,
+    events: Mutex<Vec<KernelEvent>>,
 }
 
 /// `RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE` of
@@ -53,15 +62,18 @@ impl Lab {
                 .context("cannot listen to netlink")?;
             Ok(socket)
         })?;
-        let events = Arc::new(Mutex::new(Vec::new()));
+        let record = Arc::new(Record {
+            socket,
+            events: Mutex::default(),
+        });
         let (stopped, stop) = std::io::pipe()?;
-        let record = Arc::clone(&events);
+        let shared = Arc::clone(&record);
         let thread = thread::spawn(move || {
             hurry();
-            follow(&socket, &stopped, &record);
+            shared.follow(&stopped);
         });
         Ok(KernelEvents {
-            events,
+            record,
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -69,9 +81,9 @@ impl Lab {
 }
 
 impl KernelEvents {
-    /// The events since a moment.
+    /// The events since a moment: all that were announced before this call.
     pub fn since(&self, moment: SystemTime) -> Vec<KernelEvent> {
-        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let events = self.record.drain(SystemTime::now());
         events
             .iter()
             .copied()
@@ -99,32 +111,44 @@ pub(crate) fn hurry() {
         .output();
 }
 
-fn follow(socket: &OwnedFd, stopped: &std::io::PipeReader, record: &Mutex<Vec<KernelEvent>>) {
-    let mut message = vec![0; 32 << 10];
-    loop {
-        let mut waiting = [
-            PollFd::new(socket.as_fd(), PollFlags::POLLIN),
-            PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
-        ];
-        let _ready = poll(&mut waiting, PollTimeout::NONE);
-        let at = SystemTime::now();
-        if waiting[1].revents().is_some_and(|seen| !seen.is_empty()) {
-            return;
+impl Record {
+    fn follow(&self, stopped: &std::io::PipeReader) {
+        loop {
+            let mut waiting = [
+                PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
+                PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
+            ];
+            let _ready = poll(&mut waiting, PollTimeout::NONE);
+            let at = SystemTime::now();
+            if waiting[1].revents().is_some_and(|seen| !seen.is_empty()) {
+                return;
+            }
+            drop(self.drain(at));
         }
-        while let Ok(length) = recv(socket.as_raw_fd(), &mut message, MsgFlags::empty()) {
+    }
+
+    /// Takes what the socket holds; it came at this moment.
+    fn drain(&self, at: SystemTime) -> MutexGuard<'_, Vec<KernelEvent>> {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut message = vec![0; 32 << 10];
+        while let Ok(length) = recv(self.socket.as_raw_fd(), &mut message, MsgFlags::empty()) {
             let mut rest = &message[..length];
-            // struct nlmsghdr of linux/netlink.h: u32 length, u16 type; the next one is 4-aligned.
+            // struct nlmsghdr of linux/netlink.h: u32 length, u16 type, 16 bytes in all; the next one is 4-aligned.
+            // struct rtmsg of linux/rtnetlink.h follows for routes: u8 family, u8 destination's prefix length.
             while let Some(&[l0, l1, l2, l3, t0, t1]) = rest.first_chunk::<6>() {
                 let kind = kind_of(u16::from_ne_bytes([t0, t1]));
-                record
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(KernelEvent { at, kind });
+                let default_route = kind.ends_with("ROUTE") && rest.get(17) == Some(&0);
+                events.push(KernelEvent {
+                    at,
+                    kind,
+                    default_route,
+                });
                 let size =
                     usize::try_from(u32::from_ne_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
                 rest = rest.get(size.next_multiple_of(4).max(16)..).unwrap_or(&[]);
             }
         }
+        events
     }
 }
 

@@ -120,6 +120,13 @@ impl Lab {
         }
         for (net, router) in [(Net::Home, &home), (Net::Cafe, &cafe)] {
             wire_uplink(net, router, &internet)?;
+            // RFC 2827: what does not come from here is not handed on, and not answered.
+            router.nft(&format!(
+                "table inet ingress {{ chain way {{ type filter hook forward priority -20; \
+                 iifname \"lan\" ip saddr != {}.0/24 drop; iifname \"lan\" ip6 saddr != {}::/64 drop; }}; }}",
+                net.v4_prefix(),
+                net.v6_prefix()
+            ))?;
             if net == Net::Cafe || !choices.home_without_nat {
                 router.nft(
                     "table ip nat { chain out { type nat hook postrouting priority srcnat; oifname \"wan\" masquerade; }; }",
@@ -127,9 +134,11 @@ impl Lab {
             }
         }
         // Inside is inside: whoever comes from home or the café does not get there.
+        // And the tunnel's end takes what comes from the tunnel's own addresses, as WireGuard's AllowedIPs do.
         internet.nft(&format!(
-            "table ip inside {{ chain way {{ type filter hook forward priority 0; \
-             iifname {{ \"home\", \"cafe\" }} ip daddr {} drop; }}; }}",
+            "table inet inside {{ chain way {{ type filter hook forward priority 0; \
+             iifname {{ \"home\", \"cafe\" }} ip daddr {} drop; iifname \"vpn\" ip saddr != 10.8.0.0/24 drop; \
+             iifname \"vpn\" ip6 saddr != fd08::/64 drop; }}; }}",
             Self::INSIDE_V4
         ))?;
         let delay = wire_server(&internet, &server_node, choices.rtt)?;
@@ -218,6 +227,8 @@ impl Lab {
             .env("XDG_CONFIG_HOME", home.join(".config"))
             .env("XDG_STATE_HOME", home.join(".local/state"))
             .env("XDG_RUNTIME_DIR", self.dir.path().join("laptop/run"))
+            // /tmp itself stays the machine's: what is to be tested may have been built there.
+            .env("TMPDIR", self.dir.path().join("laptop/tmp"))
             .env("USER", "root")
             .env("LOGNAME", "root")
             .env("SHELL", "/bin/bash")
@@ -266,11 +277,16 @@ impl Lab {
     }
 }
 
+/// An interface number that the far end of a cable does not get. Where both ends have the same number, in two
+/// namespaces, the kernel takes the cable for an ordinary link and may tell of its carrier a second late
+/// (`linkwatch_urgent_event` in `net/core/link_watch.c`).
+pub(crate) const INDEX: u32 = 1000;
+
 /// Router and internet: a cable, addresses, routes both ways.
 fn wire_uplink(net: Net, router: &Node, internet: &Node) -> Result<()> {
     let (name, n, v4, v6) = (net.name(), net.number(), net.v4_prefix(), net.v6_prefix());
     router.ip_batch(&format!(
-        "link add wan type veth peer name {name} netns {}\n\
+        "link add wan index {INDEX} type veth peer name {name} netns {}\n\
          addr add 198.51.100.{}/30 dev wan\naddr add 2001:db8:ff:{n}::2/64 dev wan nodad\nlink set wan up\n",
         internet.net_path(),
         n * 4 + 2
@@ -294,7 +310,7 @@ fn wire_server(internet: &Node, server: &Node, rtt: Option<Duration>) -> Result<
         .transpose()?;
     if delay.is_none() {
         internet.ip(&format!(
-            "link add wire type veth peer name wire netns {}",
+            "link add wire index {INDEX} type veth peer name wire netns {}",
             server.net_path()
         ))?;
     }
@@ -346,12 +362,12 @@ fn furnish_laptop(laptop: &Node, dir: &Path, server: &Server) -> Result<()> {
     laptop.sh(&format!(
         "cd {own}; mount --bind passwd /etc/passwd; mount --bind hosts /etc/hosts
          if [ -e /etc/resolv.conf ]; then mount --bind resolv.conf /etc/resolv.conf; fi
-         mount --bind tmp /tmp; chmod 1777 tmp; mount -t tmpfs -o mode=755 tmpfs /run"
+         mount -t tmpfs -o mode=755 tmpfs /run"
     ))?;
     Ok(())
 }
 
-/// The lab's directory. Below /var/tmp, because each machine has a /tmp of its own.
+/// The lab's directory. Below /var/tmp, because the server has a /tmp of its own.
 #[derive(Debug)]
 struct Dir(PathBuf);
 

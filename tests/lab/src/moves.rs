@@ -4,8 +4,9 @@ use std::sync::PoisonError;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
+use crate::lab::INDEX;
 use crate::{Lab, Tunnel};
 
 /// One of the two networks that the laptop may be in, at the same time if it likes.
@@ -103,7 +104,7 @@ impl Lab {
         self.laptop()
             .ip_batch(&(up + &self.addresses(net, stay) + &self.routes(net, stay)))?;
         self.remember(net, Some(stay));
-        Ok(())
+        self.settle(net)
     }
 
     /// Leaves a network as a network manager does: addresses gone (routes with them), link down. Nothing to leave is
@@ -131,10 +132,8 @@ impl Lab {
 
     /// Takes the link up again and restores, with the same addresses, what the kernel dropped.
     pub fn link_up(&self, net: Net) -> Result<()> {
-        let stay = self.stay(net)?;
-        let up = format!("link set {} up\n", net.interface());
-        self.laptop()
-            .ip_batch(&(up + &self.addresses(net, stay) + &self.routes(net, stay)))
+        self.take_up(net)?;
+        self.settle(net)
     }
 
     /// Loses the carrier (the far end of the cable goes dark): the laptop keeps addresses and routes.
@@ -144,10 +143,12 @@ impl Lab {
 
     /// Gets the carrier back.
     pub fn carrier_back(&self, net: Net) -> Result<()> {
-        self.router(net).ip_batch(&format!(
+        let lines = format!(
             "link set lan up\n{}",
             router_addresses(net, self.cafe_ipv6_only)
-        ))
+        );
+        self.router(net).ip_batch(&lines)?;
+        self.settle(net)
     }
 
     /// Removes the addresses; the link stays up.
@@ -220,10 +221,10 @@ impl Lab {
             if flap % 2 == 0 {
                 self.link_down(net)?;
             } else {
-                self.link_up(net)?;
+                self.take_up(net)?;
             }
         }
-        Ok(())
+        self.settle(net)
     }
 
     /// Takes the interface away altogether, as a USB adapter that is unplugged.
@@ -259,16 +260,39 @@ impl Lab {
     }
 
     pub(crate) fn cable(&self, net: Net) -> Result<()> {
-        let router = self.router(net);
-        self.laptop().ip(&format!(
-            "link add {} type veth peer name lan netns {}",
-            net.interface(),
-            router.net_path()
-        ))?;
+        let (laptop, router) = (self.laptop().net_path(), self.router(net));
         router.ip_batch(&format!(
-            "link set lan up\n{}",
+            "link add lan index {} type veth peer name {} netns {laptop}\nlink set lan up\n{}",
+            INDEX + 1,
+            net.interface(),
             router_addresses(net, self.cafe_ipv6_only)
         ))
+    }
+
+    fn take_up(&self, net: Net) -> Result<()> {
+        let stay = self.stay(net)?;
+        let up = format!("link set {} up\n", net.interface());
+        self.laptop()
+            .ip_batch(&(up + &self.addresses(net, stay) + &self.routes(net, stay)))
+    }
+
+    /// Waits until both ends of a link that has a carrier are ready to send: the kernel finishes that in the background
+    /// and drops what is sent before.
+    fn settle(&self, net: Net) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        for (node, interface) in [(self.laptop(), net.interface()), (self.router(net), "lan")] {
+            loop {
+                let link = node.ip(&format!("-o link show dev {interface}"))?;
+                if !link.contains("LOWER_UP") || link.contains("state UP") {
+                    break;
+                }
+                ensure!(
+                    Instant::now() < deadline,
+                    "{interface} does not become ready: {link}"
+                );
+            }
+        }
+        Ok(())
     }
 
     fn has_v4(&self, net: Net) -> bool {

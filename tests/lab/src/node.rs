@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -46,6 +47,8 @@ impl Node {
                 "trap '' INT TERM HUP; echo $1 > /proc/sys/kernel/hostname; echo ready; read -r _",
             ])
             .args(["bash", name])
+            // Ctrl-C is for programs of the lab, not for its machines.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

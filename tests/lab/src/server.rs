@@ -247,8 +247,14 @@ impl Server {
                 home.display()
             );
         }
-        // zsh and fish greet a new user with questions; an empty file is an answer.
-        for name in [".zshrc", ".config/fish/config.fish"] {
+        // zsh and fish greet a new user with questions; an empty file is an answer. screen covers the first 5 s of a
+        // new session with a message.
+        let files = [
+            (".zshrc", ""),
+            (".config/fish/config.fish", ""),
+            (".screenrc", "msgwait 0\nstartup_message off\n"),
+        ];
+        for (name, text) in files {
             for account in accounts() {
                 let file = self.home_of(&account).join(name);
                 let uid = uid_of(&account);
@@ -263,7 +269,7 @@ impl Server {
                     fs::create_dir_all(parent)?;
                     chown(parent, uid, uid)?;
                 }
-                fs::write(&file, "")?;
+                fs::write(&file, text)?;
                 chown(&file, uid, uid)?;
             }
         }

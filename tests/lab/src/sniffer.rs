@@ -3,7 +3,7 @@
 use std::io::IoSliceMut;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
@@ -68,9 +68,16 @@ impl Packet {
 /// Records the packets of all interfaces of the laptop but loopback. Dropping it ends the record.
 #[derive(Debug)]
 pub struct Sniffer {
-    packets: Arc<Mutex<Vec<Packet>>>,
+    record: Arc<Record>,
     stop: Option<std::io::PipeWriter>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// The socket, and what came out of it: emptied by the thread, or by whoever asks first.
+#[derive(Debug)]
+struct Record {
+    socket: OwnedFd,
+    packets: Mutex<Vec<Packet>>,
 }
 
 impl Sniffer {
@@ -89,23 +96,23 @@ impl Sniffer {
             setsockopt(&socket, sockopt::RcvBufForce, &(8 << 20))?;
             Ok(socket)
         })?;
-        let packets = Arc::new(Mutex::new(Vec::new()));
+        let record = Arc::new(Record {
+            socket,
+            packets: Mutex::default(),
+        });
         let (stopped, stop) = std::io::pipe()?;
-        let record = Arc::clone(&packets);
-        let thread = thread::spawn(move || follow(&socket, &stopped, &record));
+        let shared = Arc::clone(&record);
+        let thread = thread::spawn(move || shared.follow(&stopped));
         Ok(Self {
-            packets,
+            record,
             stop: Some(stop),
             thread: Some(thread),
         })
     }
 
-    /// The packets so far.
+    /// The packets so far: all that passed before this call.
     pub fn packets(&self) -> Vec<Packet> {
-        self.packets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.record.drain().clone()
     }
 
     /// The packets from the laptop to the server since a moment.
@@ -135,29 +142,35 @@ impl Drop for Sniffer {
     }
 }
 
-fn follow(socket: &OwnedFd, stopped: &std::io::PipeReader, record: &Mutex<Vec<Packet>>) {
-    // Enough for both headers.
-    let mut head = [0; 128];
-    let mut control = nix::cmsg_space!(TimeSpec);
-    loop {
-        let mut waiting = [
-            PollFd::new(socket.as_fd(), PollFlags::POLLIN),
-            PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
-        ];
-        let _ready = poll(&mut waiting, PollTimeout::NONE);
-        if waiting[1].revents().is_some_and(|seen| !seen.is_empty()) {
-            return;
+impl Record {
+    fn follow(&self, stopped: &std::io::PipeReader) {
+        loop {
+            let mut waiting = [
+                PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
+                PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
+            ];
+            let _ready = poll(&mut waiting, PollTimeout::NONE);
+            if waiting[1].revents().is_some_and(|seen| !seen.is_empty()) {
+                return;
+            }
+            drop(self.drain());
         }
+    }
+
+    /// Takes what the socket holds.
+    fn drain(&self) -> MutexGuard<'_, Vec<Packet>> {
+        let mut packets = self.packets.lock().unwrap_or_else(PoisonError::into_inner);
+        // Enough for both headers.
+        let mut head = [0; 128];
+        let mut control = nix::cmsg_space!(TimeSpec);
         loop {
             let mut buffers = [IoSliceMut::new(&mut head)];
+            let fd = self.socket.as_raw_fd();
             // MSG_TRUNC: the true length, although only the head is copied.
-            let Ok(message) = recvmsg::<LinkAddr>(
-                socket.as_raw_fd(),
-                &mut buffers,
-                Some(&mut control),
-                MsgFlags::MSG_TRUNC,
-            ) else {
-                break; // EAGAIN: the queue is empty
+            let Ok(message) =
+                recvmsg::<LinkAddr>(fd, &mut buffers, Some(&mut control), MsgFlags::MSG_TRUNC)
+            else {
+                return packets; // EAGAIN: the queue is empty
             };
             let stamp = message.cmsgs().ok().and_then(|mut all| {
                 all.find_map(|control| {
@@ -175,12 +188,7 @@ fn follow(socket: &OwnedFd, stopped: &std::io::PipeReader, record: &Mutex<Vec<Pa
                 continue;
             }
             let at = SystemTime::UNIX_EPOCH + Duration::from(stamp);
-            if let Some(packet) = parse(&head[..length.min(head.len())], at, &link, length) {
-                record
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(packet);
-            }
+            packets.extend(parse(&head[..length.min(head.len())], at, &link, length));
         }
     }
 }

@@ -188,7 +188,7 @@ impl Terminal {
             .context("cannot type")
     }
 
-    /// Waits until the screen shows a text.
+    /// Waits until the screen shows a text. What has scrolled off again before this is called is not found.
     pub fn wait_for_text(&self, text: &str, within: Duration) -> Result<()> {
         self.wait_until(within, &format!("{text:?} on the screen"), |terminal| {
             terminal.screen().contents().contains(text).then_some(())
@@ -197,19 +197,24 @@ impl Terminal {
 
     /// Waits for a tick that was written at or after a moment.
     pub fn wait_for_tick(&self, emitted_after: SystemTime, within: Duration) -> Result<Tick> {
-        self.wait(within, "a new tick", |state| {
+        self.wait(within, "new tick", |state| {
             state.ticks.first_emitted_after(emitted_after)
         })
     }
 
-    /// Types a line at the probe and waits for the answer: the time between.
+    /// Types a line at the probe and waits for the answer: the time between. The line must be a new one.
     pub fn echo(&self, line: &str, within: Duration) -> Result<Duration> {
         let typed = SystemTime::now();
         self.type_keys(&format!("{line}\r"))?;
-        let seen = self.wait(within, &format!("the answer to {line:?}"), |state| {
-            state.ticks.echoed(line)
-        })?;
+        let seen = self.wait_for_echo(line, within)?;
         Ok(seen.duration_since(typed).unwrap_or_default())
+    }
+
+    /// Waits for the probe's answer to a line typed before: when it was seen, though it may have scrolled off since.
+    pub fn wait_for_echo(&self, line: &str, within: Duration) -> Result<SystemTime> {
+        self.wait(within, &format!("answer to {line:?}"), |state| {
+            state.ticks.echoed(line)
+        })
     }
 
     /// Waits until a look at the terminal finds what it looks for. It looks after each write of the program.

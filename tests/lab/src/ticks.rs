@@ -73,6 +73,16 @@ impl Ticks {
         longest
     }
 
+    /// What two terminals have seen together, in the order of their seeing.
+    #[must_use]
+    pub fn merged(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.ticks.extend(&other.ticks);
+        both.ticks.sort_by_key(|tick| tick.seen);
+        both.echoes.extend(other.echoes.clone());
+        both
+    }
+
     /// Takes in what the terminal shows now. True if it was new.
     pub(crate) fn take_in(&mut self, rows: impl Iterator<Item = String>, now: SystemTime) -> bool {
         let mut new = false;

@@ -47,6 +47,55 @@ fn both_families_and_both_networks_reach_the_server() {
 }
 
 #[test]
+fn a_network_is_usable_and_announced_at_once() {
+    for lab in [
+        Lab::new(),
+        Lab::builder().rtt(Duration::from_millis(10)).start(),
+    ]
+    .map(Result::unwrap)
+    {
+        let events = lab.kernel_events().unwrap();
+        for (net, address) in [
+            (Net::Home, Lab::SERVER_V6),
+            (Net::Cafe, Lab::SERVER_V4),
+            (Net::Home, Lab::SERVER_V4),
+        ] {
+            lab.move_to(net).unwrap();
+            // The first packet is answered: none is lost to a link that is not ready.
+            lab.laptop()
+                .sh(&format!("ping -c 1 -W 0.5 {address}"))
+                .unwrap();
+        }
+        let losing = SystemTime::now();
+        lab.carrier_lost(Net::Home).unwrap();
+        sleep(100);
+        let announced = events
+            .since(losing)
+            .first()
+            .map(|event| seconds(losing, event.at));
+        assert!(announced.is_some_and(|after| after < 0.05), "{announced:?}");
+    }
+}
+
+#[test]
+fn a_foreign_source_gets_no_answer() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    lab.arrive_as(Net::Cafe, 10, 50).unwrap();
+    let sniffer = lab.sniff().unwrap();
+    let start = SystemTime::now();
+    // Goes out to the café, by the better route, with an address of home.
+    lab.laptop()
+        .sh(&format!(
+            "! ping -c 1 -W 0.3 -I {} {}",
+            Net::Home.v4(10),
+            Lab::SERVER_V4
+        ))
+        .unwrap();
+    assert_eq!(sniffer.to_server(start).len(), 1);
+}
+
+#[test]
 fn a_cafe_without_ipv4_has_none() {
     let lab = Lab::builder().cafe_ipv6_only().start().unwrap();
     lab.arrive(Net::Cafe).unwrap();
@@ -108,9 +157,7 @@ fn blips_keep_the_connection() {
         assert_eq!(terminal.ticks().echoed(name), None);
         regain(&lab, Net::Home).unwrap();
         terminal.wait_for_tick(SystemTime::now(), SOON).unwrap();
-        terminal
-            .wait_for_text(&format!("echo {name}"), SOON)
-            .unwrap();
+        terminal.wait_for_echo(name, SOON).unwrap();
     }
     assert_eq!(lab.server().connections().all, 1);
 }
@@ -224,7 +271,8 @@ fn flaps_end_with_the_link_up() {
     let events = lab.kernel_events().unwrap();
     let start = SystemTime::now();
     lab.flap(Net::Home, 20, Duration::from_secs(1)).unwrap();
-    assert!((0.9..1.5).contains(&seconds(start, SystemTime::now())));
+    // On an idle machine 1.0 s; other tests may run beside this one.
+    assert!((0.9..5.0).contains(&seconds(start, SystemTime::now())));
     assert!(
         events
             .since(start)
