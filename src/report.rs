@@ -71,10 +71,10 @@ pub fn plain(text: &str) -> String {
         .collect()
 }
 
-/// The status line; with the keys that do something, where there are keys.
-pub fn status(host: &str, status: &Status, keys: bool) -> String {
-    const WAITING: &str = "Enter tries now, q quits, ? explains";
-    let (text, hint) = match status {
+/// The status line, and the keys that do something meanwhile.
+pub fn status(host: &str, status: &Status) -> (String, &'static str) {
+    const WAITING: &str = "[Enter: now, q: quit, ?: why]";
+    let (text, keys) = match status {
         Status::Attaching { path, outage: None } => {
             (format!("logging in{}", over(path.as_ref())), "")
         }
@@ -88,7 +88,7 @@ pub fn status(host: &str, status: &Status, keys: bool) -> String {
                 "",
             )
         }
-        Status::Dialling(path) => (format!("connecting{}", over(path.as_ref())), "q quits"),
+        Status::Dialling(path) => (format!("connecting{}", over(path.as_ref())), "[q: quit]"),
         Status::NoPath(why) => (
             format!("{}, waiting for the network", no_path(why)),
             WAITING,
@@ -103,23 +103,19 @@ pub fn status(host: &str, status: &Status, keys: bool) -> String {
         ),
         Status::RetryingSsh(why) => (format!("{}, trying again", plain(why)), WAITING),
         Status::Parked(Need::Question(what)) => (
-            format!("ssh has a question ({})", plain(what)),
-            "Enter answers it, q quits",
+            format!("ssh needs a person ({})", plain(what)),
+            "[Enter: answer, q: quit]",
         ),
         Status::Parked(Need::TakenOver) => (
             "the session is attached elsewhere now".into(),
-            "Enter takes it back, q quits",
+            "[Enter: take it back, q: quit]",
         ),
         Status::Parked(Need::ContextGone) => (
             "the session is gone on the host".into(),
-            "Enter starts a new one, q quits",
+            "[Enter: a new one, q: quit]",
         ),
     };
-    if keys && !hint.is_empty() {
-        format!("{host}: {text} [{hint}]")
-    } else {
-        format!("{host}: {text}")
-    }
+    (format!("{host}: {text}"), keys)
 }
 
 /// A line that stays.

@@ -168,7 +168,7 @@ impl Driver {
         if let Some(run) = self.runs.get_mut(&id) {
             tracing::info!(run = id.0, ?reason, "silencing ssh");
             run.silence();
-            let unacknowledged = run.unacknowledged;
+            let unacknowledged = run.undelivered;
             self.take_terminal(false);
             self.tell(Input::Silenced {
                 run: id,
@@ -217,10 +217,10 @@ impl Driver {
         if let (true, Some(shown)) = (free || attaching, &self.shown)
             && (self.status.is_live() || shown.lasts())
         {
-            let keys = self.terminal.is_some();
-            let text = report::status(&self.session.host, shown, keys);
+            let (text, keys) = report::status(&self.session.host, shown);
             let text = format!("netroam: {text}");
-            checked("draw the status line", self.status.say(&text));
+            let keys = if self.terminal.is_some() { keys } else { "" };
+            checked("draw the status line", self.status.say(&text, keys));
         }
         if free
             && self.keys.is_none()

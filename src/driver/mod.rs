@@ -254,7 +254,7 @@ impl Driver {
         self.tell(Input::Ended {
             run,
             ending,
-            unacknowledged: live.unacknowledged,
+            unacknowledged: live.undelivered,
         });
     }
 
@@ -285,6 +285,7 @@ impl Driver {
             }
             Arrived::Suspend => self.suspend(),
             Arrived::Continued => self.continued(),
+            Arrived::Resized => checked("redraw the status line", self.status.redraw()),
         }
     }
 

@@ -35,6 +35,10 @@ use crate::{
 /// How much of what ssh wrote to its standard error is kept to judge its end: far more than its last two lines.
 const LAST_WORDS: usize = 4096;
 
+/// A connection that ends by itself was silent for at least this long, if its silence is what ended it; ssh's own goodbye comes within
+/// milliseconds of the server's last word. (The shortest `--stall` is 3 s.)
+const SILENCE: Duration = Duration::from_secs(1);
+
 /// What a run needs.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -57,8 +61,8 @@ pub(super) struct LiveRun {
     /// Stopped where it stood; it has no terminal any more.
     pub(super) silenced: bool,
     stage: Stage,
-    /// Sent but never acknowledged, when it was given up.
-    pub(super) unacknowledged: bool,
+    /// Written but never acknowledged, when it was given up.
+    pub(super) undelivered: bool,
     pub(super) kill_at: Option<Time>,
     /// The duplicate of its socket with which the kernel can be asked and told. Kept no longer than ssh lives: the server hears of the
     /// end only when the last one is closed.
@@ -165,7 +169,7 @@ impl LiveRun {
             unattended: plan.unattended,
             silenced: false,
             stage: Stage::Live,
-            unacknowledged: false,
+            undelivered: false,
             kill_at: None,
             socket: plan.socket,
             handing_over,
@@ -175,7 +179,7 @@ impl LiveRun {
 
     /// Tells it to end, and when to be killed if it has not.
     pub(super) fn end(&mut self, kill_at: Time) {
-        self.note_unacknowledged();
+        self.note_undelivered(Duration::ZERO);
         self.stage = Stage::Told;
         self.kill_at = Some(kill_at);
         self.signal(Signal::Terminate);
@@ -196,7 +200,7 @@ impl LiveRun {
 
     /// Stops it where it stands.
     pub(super) fn silence(&mut self) {
-        self.note_unacknowledged();
+        self.note_undelivered(Duration::ZERO);
         self.silenced = true;
         self.stage = Stage::Stopping;
         self.signal(Signal::Stop);
@@ -226,8 +230,10 @@ impl LiveRun {
 
     /// It is reaped: its listener may read the rest and judge.
     pub(super) fn gone(&mut self, change: Change) {
-        self.note_unacknowledged();
         let told = self.stage != Stage::Live;
+        if !told {
+            self.note_undelivered(SILENCE);
+        }
         self.stage = Stage::Reaped;
         self.kill_at = None;
         self.socket = None;
@@ -268,14 +274,15 @@ impl LiveRun {
         }
     }
 
-    /// What is in flight at this moment will never be acknowledged.
-    fn note_unacknowledged(&mut self) {
+    /// What is not acknowledged now never will be. Only what was written into a silence of that length: the goodbye that ssh writes into a
+    /// connection which the server has just closed is nothing that anybody typed.
+    fn note_undelivered(&mut self, silence: Duration) {
         if let Some(health) = self
             .socket
             .as_ref()
             .and_then(|socket| tcp::health(socket).ok())
         {
-            self.unacknowledged |= health.unacknowledged > 0 || health.unsent > 0;
+            self.undelivered |= health.undelivered > 0 && health.since_last_ack >= silence;
         }
     }
 }

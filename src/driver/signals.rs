@@ -25,6 +25,8 @@ pub(super) enum Arrived {
     Suspend,
     /// Going on after a stop.
     Continued,
+    /// The terminal has another size.
+    Resized,
 }
 
 #[derive(Debug)]
@@ -37,6 +39,7 @@ pub(super) struct Signals {
     suspend: Stream,
     continued: Stream,
     taken_over: Stream,
+    resized: Stream,
 }
 
 impl Signals {
@@ -50,6 +53,7 @@ impl Signals {
             suspend: signal(SignalKind::from_raw(libc::SIGTSTP))?,
             continued: signal(SignalKind::from_raw(libc::SIGCONT))?,
             taken_over: signal(SignalKind::user_defined1())?,
+            resized: signal(SignalKind::window_change())?,
         })
     }
 
@@ -64,6 +68,7 @@ impl Signals {
             _ = self.suspend.recv() => Arrived::Suspend,
             _ = self.continued.recv() => Arrived::Continued,
             _ = self.taken_over.recv() => Arrived::TakenOver,
+            _ = self.resized.recv() => Arrived::Resized,
         }
     }
 }

@@ -3,5 +3,6 @@
 
 mod endings;
 mod moves;
+mod people;
 mod processes;
 mod support;

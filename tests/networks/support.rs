@@ -132,7 +132,7 @@ pub(crate) fn nothing_left(lab: &Lab) {
     eventually("netroam and ssh to be gone", || ours(lab).is_empty());
     let left: Vec<_> = run_files(lab)
         .into_iter()
-        .filter(|name| !name.ends_with(".lock"))
+        .filter(|name| Path::new(name).extension() != Some("lock".as_ref()))
         .collect();
     assert!(left.is_empty(), "{left:?}");
 }
