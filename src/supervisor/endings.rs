@@ -23,15 +23,15 @@ impl Supervisor {
     }
 
     fn ended_as_told(&mut self, now: Time, reason: Reason, input_in_doubt: bool) {
+        if matches!(self.phase, Phase::Leaving) {
+            return self.finish(Exit::CommandLost(reason));
+        }
         if self.lost.is_some() {
             self.act(Action::Say(Notice::Lost {
-                reason: reason.clone(),
+                reason,
                 input_in_doubt,
                 again: self.settings.again,
             }));
-        }
-        if matches!(self.phase, Phase::Leaving) {
-            return self.finish(Exit::CommandLost(reason));
         }
         self.start_if_ready(now);
         if self.settings.dialler == Dialler::Ssh {
@@ -98,14 +98,15 @@ impl Supervisor {
         let Some(authenticated) = run.authenticated else {
             return self.wait_and_seek(now);
         };
+        if self.settings.again == Again::Never {
+            return self.finish(Exit::CommandLost(reason));
+        }
         self.act(Action::Say(Notice::Lost {
-            reason: reason.clone(),
+            reason,
             input_in_doubt,
             again: self.settings.again,
         }));
-        if self.settings.again == Again::Never {
-            self.finish(Exit::CommandLost(reason));
-        } else if now.since(authenticated) < SETTLED {
+        if now.since(authenticated) < SETTLED {
             self.wait_and_seek(now);
         } else {
             self.seek(now);
