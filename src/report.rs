@@ -86,33 +86,32 @@ pub fn status(host: &str, status: &Status) -> String {
                 duration(*outage)
             )
         }
-        Status::Dialling(path) => format!("connecting{} [q quits]", over(path.as_ref())),
+        Status::Dialling(path) => format!("connecting{} [q: quit]", over(path.as_ref())),
         Status::NoPath(why) => format!(
-            "{}, waiting for the network [Enter tries now, q quits, ? explains]",
+            "{}, waiting for a network [Enter: now, q: quit, ?: why]",
             no_path(why)
         ),
         Status::Holding(reason) => format!("{}, waiting for it to come back", reason_text(reason)),
         Status::Retrying(failure) => {
             format!(
-                "{}, trying again [Enter tries now, q quits, ? explains]",
+                "{}, trying again [Enter: now, q: quit, ?: why]",
                 plain(&failure.to_string())
             )
         }
-        Status::RetryingSsh(why) => format!(
-            "{}, trying again [Enter tries now, q quits, ? explains]",
-            plain(why)
-        ),
+        Status::RetryingSsh(why) => {
+            format!("{}, trying again [Enter: now, q: quit, ?: why]", plain(why))
+        }
         Status::Parked(Need::Question(what)) => {
             format!(
-                "ssh has a question ({}) [Enter answers it, q quits]",
+                "ssh has a question ({}) [Enter: answer, q: quit]",
                 plain(what)
             )
         }
         Status::Parked(Need::TakenOver) => {
-            "the session is attached elsewhere now [Enter takes it back, q quits]".into()
+            "the session is attached elsewhere now [Enter: take it back, q: quit]".into()
         }
         Status::Parked(Need::ContextGone) => {
-            "the session is gone on the host [Enter starts a new one, q quits]".into()
+            "the session is gone on the host [Enter: a new one, q: quit]".into()
         }
     };
     format!("{host}: {text}")

@@ -213,8 +213,11 @@ impl LiveRun {
 
     /// It is reaped: its listener may read the rest and judge.
     pub(super) fn gone(&mut self, change: Change) {
-        self.note_unacknowledged();
         let told = self.stage != Stage::Live;
+        if !told {
+            // One that was told to end has said goodbye by now, which is not acknowledged either.
+            self.note_unacknowledged();
+        }
         self.stage = Stage::Reaped;
         self.kill_at = None;
         self.socket = None;
