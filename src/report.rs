@@ -40,13 +40,12 @@ pub mod status {
     pub const SSH: u8 = 255;
 }
 
-/// Writes one line to stderr. A stderr that cannot be written to is nobody's to tell.
-#[expect(clippy::print_stderr, reason = "this is the one place that prints")]
+/// Writes a line to stderr, or several. A stderr that cannot be written to is nobody's to tell.
 pub fn line(text: &str) {
-    eprintln!("netroam: {text}");
+    relay(format!("netroam: {}\n", text.replace('\n', "\nnetroam: ")).as_bytes());
 }
 
-/// Passes on what ssh itself wrote, byte for byte.
+/// Writes to stderr, byte for byte: what ssh itself wrote.
 pub fn relay(bytes: &[u8]) {
     let mut stderr = io::stderr().lock();
     if let Err(error) = stderr.write_all(bytes).and_then(|()| stderr.flush()) {
@@ -72,49 +71,51 @@ pub fn plain(text: &str) -> String {
         .collect()
 }
 
-/// The status line.
-pub fn status(host: &str, status: &Status) -> String {
-    let text = match status {
-        Status::Attaching { path, outage: None } => format!("logging in{}", over(path.as_ref())),
+/// The status line, and the keys that do something meanwhile.
+pub fn status(host: &str, status: &Status) -> (String, &'static str) {
+    const WAITING: &str = "[Enter: now, q: quit, ?: why]";
+    let (text, keys) = match status {
+        Status::Attaching { path, outage: None } => {
+            (format!("logging in{}", over(path.as_ref())), "")
+        }
         Status::Attaching {
             path,
             outage: Some(outage),
         } => {
-            format!(
-                "reachable again{} after {}, attaching",
-                over(path.as_ref()),
-                duration(*outage)
+            let (path, outage) = (over(path.as_ref()), duration(*outage));
+            (
+                format!("reachable again{path} after {outage}, attaching"),
+                "",
             )
         }
-        Status::Dialling(path) => format!("connecting{} [q: quit]", over(path.as_ref())),
-        Status::NoPath(why) => format!(
-            "{}, waiting for a network [Enter: now, q: quit, ?: why]",
-            no_path(why)
+        Status::Dialling(path) => (format!("connecting{}", over(path.as_ref())), "[q: quit]"),
+        Status::NoPath(why) => (
+            format!("{}, waiting for the network", no_path(why)),
+            WAITING,
         ),
-        Status::Holding(reason) => format!("{}, waiting for it to come back", reason_text(reason)),
-        Status::Retrying(failure) => {
-            format!(
-                "{}, trying again [Enter: now, q: quit, ?: why]",
-                plain(&failure.to_string())
-            )
-        }
-        Status::RetryingSsh(why) => {
-            format!("{}, trying again [Enter: now, q: quit, ?: why]", plain(why))
-        }
-        Status::Parked(Need::Question(what)) => {
-            format!(
-                "ssh has a question ({}) [Enter: answer, q: quit]",
-                plain(what)
-            )
-        }
-        Status::Parked(Need::TakenOver) => {
-            "the session is attached elsewhere now [Enter: take it back, q: quit]".into()
-        }
-        Status::Parked(Need::ContextGone) => {
-            "the session is gone on the host [Enter: a new one, q: quit]".into()
-        }
+        Status::Holding(reason) => (
+            format!("{}, waiting for it to come back", reason_text(reason)),
+            "",
+        ),
+        Status::Retrying(failure) => (
+            format!("{}, trying again", plain(&failure.to_string())),
+            WAITING,
+        ),
+        Status::RetryingSsh(why) => (format!("{}, trying again", plain(why)), WAITING),
+        Status::Parked(Need::Question(what)) => (
+            format!("ssh needs a person ({})", plain(what)),
+            "[Enter: answer, q: quit]",
+        ),
+        Status::Parked(Need::TakenOver) => (
+            "the session is attached elsewhere now".into(),
+            "[Enter: take it back, q: quit]",
+        ),
+        Status::Parked(Need::ContextGone) => (
+            "the session is gone on the host".into(),
+            "[Enter: a new one, q: quit]",
+        ),
     };
-    format!("{host}: {text}")
+    (format!("{host}: {text}"), keys)
 }
 
 /// A line that stays.

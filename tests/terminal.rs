@@ -252,7 +252,7 @@ fn in_the_background_nothing_is_touched() {
             .unwrap();
         assert!(runtime.block_on(async { terminal.listen().unwrap().is_none() }));
         let mut status = Status::stderr();
-        status.say("drawn-over-the-prompt").unwrap();
+        status.say("drawn-over-the-prompt", "").unwrap();
         status.clear().unwrap();
         return;
     }
@@ -285,14 +285,14 @@ fn the_status_line_is_redrawn_in_place() {
     let pty = Pty::new(20);
     let mut status = pty.status();
     status
-        .say("gw1: no route, waiting for the network")
+        .say("gw1: no route, waiting for the network", "")
         .unwrap();
     assert_eq!(pty.seen(), "\r\x1b[Kgw1: no route, wait");
     status
-        .say("gw1: no route, waiting for the network")
+        .say("gw1: no route, waiting for the network", "")
         .unwrap();
     assert_eq!(pty.seen(), "");
-    status.say("gw1: dialling").unwrap();
+    status.say("gw1: dialling", "").unwrap();
     assert_eq!(pty.seen(), "\r\x1b[Kgw1: dialling");
     status
         .line("netroam: gw1: reachable again via tun0")
@@ -313,8 +313,8 @@ fn half_a_line_of_a_run_is_not_written_over() {
     let pty = Pty::new(80);
     let mut status = pty.status();
     status.below();
-    status.say("gw1: lost").unwrap();
-    status.say("gw1: back").unwrap();
+    status.say("gw1: lost", "").unwrap();
+    status.say("gw1: back", "").unwrap();
     assert_eq!(pty.seen(), "\r\r\n\r\x1b[Kgw1: lost\r\x1b[Kgw1: back");
     status.clear().unwrap();
     status.below();
@@ -329,8 +329,8 @@ fn where_there_is_no_terminal_each_change_is_a_plain_line() {
     let path = directory.path().join("log");
     let mut status = Status::on(File::create(&path).unwrap());
     status.below();
-    status.say("gw1: no route").unwrap();
-    status.say("gw1: no route").unwrap();
+    status.say("gw1: no route", "").unwrap();
+    status.say("gw1: no route", "").unwrap();
     status.line("gw1: back\x1b[2J").unwrap();
     status.redraw().unwrap();
     status.clear().unwrap();

@@ -23,6 +23,9 @@ pub struct Health {
     pub unacknowledged: u32,
     /// Bytes written by ssh and not yet sent at all.
     pub unsent: u32,
+    /// Bytes written by ssh that the other side never acknowledged. Unlike the two above this is also known after the kernel has given the
+    /// connection up.
+    pub undelivered: u64,
     /// How often the retransmission time-out was doubled since the last acknowledgement.
     pub backoff: u8,
     /// Retransmissions of the oldest segment since the last acknowledgement.
@@ -192,6 +195,7 @@ mod tests {
         established: true,
         rtt: Some(Duration::from_millis(1)),
         unacknowledged: 0,
+        undelivered: 0,
         unsent: 0,
         backoff: 0,
         retransmits: 0,

@@ -40,6 +40,15 @@ fn watch_words(words: &[OsString]) -> anyhow::Result<ExitCode> {
     };
     let split = match split::split(&words[2..], verb, version) {
         Ok(split) => split,
+        Err(split::BadSplit::UnknownLong {
+            name,
+            meant: Some(meant),
+        }) => {
+            return Ok(usage(
+                &format!("unknown option --{name}"),
+                &format!("did you mean --{meant}?"),
+            ));
+        }
         Err(error) => return Ok(usage(&error.to_string(), "netroam watch --help")),
     };
     let [program, verb] = [words[0].clone(), words[1].clone()];

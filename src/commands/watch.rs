@@ -2,7 +2,9 @@
 
 use std::{
     ffi::OsStr,
-    os::unix::process::CommandExt as _,
+    fs::{File, OpenOptions},
+    os::unix::{fs::OpenOptionsExt as _, process::CommandExt as _},
+    path::Path,
     process::{Command, ExitCode},
     time::Duration,
 };
@@ -148,12 +150,17 @@ fn session(
         None => (Again::Never, None),
     };
     let stall = watch.stall.or(preferences.stall.map(Duration::from_secs));
+    let log_file = match args.log_file() {
+        Some(path) => Some(open_log(&path)?),
+        None => None,
+    };
     Ok(Session {
         host: host.to_owned(),
         ssh: ssh.to_owned(),
         exe: std::env::current_exe().context("cannot find netroam's own program")?,
         directory,
         target: target(&config)?,
+        log_file,
         args,
         config,
         dialler,
@@ -234,12 +241,25 @@ fn context(
     })
 }
 
+/// Opens the user's log of ssh as ssh itself does (log.c).
+fn open_log(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("cannot write ssh's log {}", path.display()))
+}
+
 /// What ssh would have honoured when connecting, and netroam has to, because it connects.
-fn target(config: &Config) -> Result<Target> {
+fn target(config: &Config) -> Result<Target, Refusal> {
     let bind_address = match &config.bind_address {
         None => None,
-        Some(text) => Some(text.parse().with_context(|| {
-            format!("BindAddress {text} is no address\nhint: --dial=ssh leaves connecting to ssh")
+        Some(text) => Some(text.parse().map_err(|_| {
+            Refusal::Usage(
+                format!("BindAddress {text} is no address"),
+                "--dial=ssh leaves connecting to ssh".into(),
+            )
         })?),
     };
     let mut target = Target::new(&config.hostname, config.port);

@@ -168,7 +168,7 @@ impl Driver {
         if let Some(run) = self.runs.get_mut(&id) {
             tracing::info!(run = id.0, ?reason, "silencing ssh");
             run.silence();
-            let unacknowledged = run.unacknowledged;
+            let unacknowledged = run.undelivered;
             self.take_terminal(false);
             self.tell(Input::Silenced {
                 run: id,
@@ -214,9 +214,13 @@ impl Driver {
             .runs
             .values()
             .any(|run| run.unattended && !run.silenced);
-        if let (true, Some(shown)) = (free || attaching, &self.shown) {
-            let text = format!("netroam: {}", report::status(&self.session.host, shown));
-            checked("draw the status line", self.status.say(&text));
+        if let (true, Some(shown)) = (free || attaching, &self.shown)
+            && (self.status.is_live() || shown.lasts())
+        {
+            let (text, keys) = report::status(&self.session.host, shown);
+            let text = format!("netroam: {text}");
+            let keys = if self.terminal.is_some() { keys } else { "" };
+            checked("draw the status line", self.status.say(&text, keys));
         }
         if free
             && self.keys.is_none()

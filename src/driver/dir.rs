@@ -6,19 +6,38 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::{sys::stat::Mode, unistd::mkfifo};
+use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg},
+    sys::stat::Mode,
+    unistd::{mkdtemp, mkfifo},
+};
+
+/// What its name begins with.
+const PREFIX: &str = "run.";
 
 /// A directory of mode 0700 that is removed on drop.
+///
+/// It is locked (flock(2)) for as long as this process lives. One without a lock was left by a netroam that was killed, and the next one removes it.
 #[derive(Debug)]
 pub(super) struct RunDir {
     path: PathBuf,
+    _lock: Flock<File>,
 }
 
 impl RunDir {
-    /// Makes one in `base`, which is there already.
+    /// Makes one in `base`, which is there already, and removes what killed ones left there.
     pub(super) fn create(base: &Path) -> io::Result<Self> {
-        let path = nix::unistd::mkdtemp(&base.join("run.XXXXXX"))?;
-        Ok(Self { path })
+        sweep(base)?;
+        loop {
+            let path = mkdtemp(&base.join(format!("{PREFIX}XXXXXX")))?;
+            // Before it was locked, another netroam may have taken it for a left one.
+            if let Some(lock) = lock(&path)?
+                && path.exists()
+            {
+                return Ok(Self { path, _lock: lock });
+            }
+        }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -31,6 +50,42 @@ impl RunDir {
         mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR)?;
         let file = OpenOptions::new().read(true).write(true).open(&path)?;
         Ok((path, file))
+    }
+}
+
+fn sweep(base: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(base)? {
+        let entry = entry?;
+        if !entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(PREFIX.as_bytes())
+        {
+            continue;
+        }
+        let path = entry.path();
+        let removed = match lock(&path) {
+            Ok(Some(_lock)) => fs::remove_dir_all(&path),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = removed {
+            tracing::warn!(path = %path.display(), %error, "cannot remove what an earlier netroam left");
+        }
+    }
+    Ok(())
+}
+
+/// Locks a directory; `None` if somebody else has, or has removed it.
+fn lock(path: &Path) -> io::Result<Option<Flock<File>>> {
+    let directory = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    match Flock::lock(directory, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(Some(lock)),
+        Err((_, Errno::EWOULDBLOCK)) => Ok(None),
+        Err((_, error)) => Err(error.into()),
     }
 }
 

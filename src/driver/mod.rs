@@ -185,7 +185,7 @@ impl Driver {
             }
             Message::Authenticated(run) => self.authenticated(run),
             Message::Said(bytes) => {
-                self.clear_status();
+                checked("clear the status line", self.status.make_room());
                 report::relay(&bytes);
             }
             Message::Over(run, ending) => self.over(run, ending),
@@ -255,7 +255,7 @@ impl Driver {
         self.tell(Input::Ended {
             run,
             ending,
-            unacknowledged: live.unacknowledged,
+            unacknowledged: live.undelivered,
         });
     }
 
@@ -277,9 +277,6 @@ impl Driver {
     fn arrived(&mut self, arrived: Arrived) {
         match arrived {
             Arrived::ChildChanged => self.reap(),
-            // Before a run has authenticated the terminal is cooked: ^C goes to it and to us, and its end says what was meant.
-            Arrived::Interrupt if self.owner().is_some() => {}
-            Arrived::Interrupt => self.tell(Input::Quit(nix::libc::SIGINT)),
             Arrived::Quit(signal) => {
                 tracing::info!(signal, "told to end");
                 self.tell(Input::Quit(signal));
@@ -289,15 +286,8 @@ impl Driver {
             }
             Arrived::Suspend => self.suspend(),
             Arrived::Continued => self.continued(),
+            Arrived::Resized => checked("redraw the status line", self.status.redraw()),
         }
-    }
-
-    /// The live run that has the terminal.
-    fn owner(&self) -> Option<RunId> {
-        self.runs
-            .iter()
-            .find(|(_, run)| !run.silenced)
-            .map(|(id, _)| *id)
     }
 
     fn reap(&mut self) {

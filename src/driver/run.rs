@@ -1,6 +1,8 @@
 //! One ssh process: started, listened to, ended.
 
 use std::{
+    fs::File,
+    io::Write as _,
     net::TcpStream,
     process::{Command, Stdio},
     time::Duration,
@@ -23,12 +25,19 @@ use tokio::{
 use super::{Message, Session, act::report_to, dir::RunDir};
 use crate::{
     connect::HandOver,
-    ssh::{Evidence, LogEvent, LogLine, LogReader, Run, classify, ending},
+    ssh::{
+        Ending, Evidence, LogEvent, LogLine, LogReader, Run, classify, ending,
+        log::{is_goodbye, says_goodbye},
+    },
     supervisor::RunId,
 };
 
 /// How much of what ssh wrote to its standard error is kept to judge its end: far more than its last two lines.
 const LAST_WORDS: usize = 4096;
+
+/// A connection that ends by itself was silent for at least this long, if its silence is what ended it; ssh's own goodbye comes within
+/// milliseconds of the server's last word. (The shortest `--stall` is 3 s.)
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// What a run needs.
 #[derive(Debug)]
@@ -52,8 +61,8 @@ pub(super) struct LiveRun {
     /// Stopped where it stood; it has no terminal any more.
     pub(super) silenced: bool,
     stage: Stage,
-    /// Sent but never acknowledged, when it was given up.
-    pub(super) unacknowledged: bool,
+    /// Written but never acknowledged, when it was given up.
+    pub(super) undelivered: bool,
     pub(super) kill_at: Option<Time>,
     /// The duplicate of its socket with which the kernel can be asked and told. Kept no longer than ssh lives: the server hears of the
     /// end only when the last one is closed.
@@ -139,6 +148,14 @@ impl LiveRun {
             log: LogReader::new(session.config.log_level),
             heard: Vec::new(),
             words: Vec::new(),
+            goodbye: says_goodbye(session.config.log_level).then(Vec::new),
+            log_file: match &session.log_file {
+                Some(file) => Some(
+                    file.try_clone()
+                        .context("cannot duplicate ssh's log file")?,
+                ),
+                None => None,
+            },
             context: plan.attach.is_some(),
             exit_on_forward_failure: session.config.exit_on_forward_failure,
             fifo: Readable::new(fifo)?,
@@ -152,7 +169,7 @@ impl LiveRun {
             unattended: plan.unattended,
             silenced: false,
             stage: Stage::Live,
-            unacknowledged: false,
+            undelivered: false,
             kill_at: None,
             socket: plan.socket,
             handing_over,
@@ -162,7 +179,7 @@ impl LiveRun {
 
     /// Tells it to end, and when to be killed if it has not.
     pub(super) fn end(&mut self, kill_at: Time) {
-        self.note_unacknowledged();
+        self.note_undelivered(Duration::ZERO);
         self.stage = Stage::Told;
         self.kill_at = Some(kill_at);
         self.signal(Signal::Terminate);
@@ -183,7 +200,7 @@ impl LiveRun {
 
     /// Stops it where it stands.
     pub(super) fn silence(&mut self) {
-        self.note_unacknowledged();
+        self.note_undelivered(Duration::ZERO);
         self.silenced = true;
         self.stage = Stage::Stopping;
         self.signal(Signal::Stop);
@@ -215,8 +232,7 @@ impl LiveRun {
     pub(super) fn gone(&mut self, change: Change) {
         let told = self.stage != Stage::Live;
         if !told {
-            // One that was told to end has said goodbye by now, which is not acknowledged either.
-            self.note_unacknowledged();
+            self.note_undelivered(SILENCE);
         }
         self.stage = Stage::Reaped;
         self.kill_at = None;
@@ -258,14 +274,15 @@ impl LiveRun {
         }
     }
 
-    /// What is in flight at this moment will never be acknowledged.
-    fn note_unacknowledged(&mut self) {
+    /// What is not acknowledged now never will be. Only what was written into a silence of that length: the goodbye that ssh writes into a
+    /// connection which the server has just closed is nothing that anybody typed.
+    fn note_undelivered(&mut self, silence: Duration) {
         if let Some(health) = self
             .socket
             .as_ref()
             .and_then(|socket| tcp::health(socket).ok())
         {
-            self.unacknowledged |= health.unacknowledged > 0 || health.unsent > 0;
+            self.undelivered |= health.undelivered > 0 && health.since_last_ack >= silence;
         }
     }
 }
@@ -277,6 +294,10 @@ struct Ear {
     heard: Vec<LogEvent>,
     /// The end of what it wrote to its standard error.
     words: Vec<u8>,
+    /// Its goodbye, until it is known whether that is true; `None` where the user does not want to hear it.
+    goodbye: Option<Vec<u8>>,
+    /// Where the user wants to have what ssh logs.
+    log_file: Option<File>,
     context: bool,
     exit_on_forward_failure: bool,
     fifo: Readable,
@@ -334,6 +355,14 @@ impl Ear {
             exit_on_forward_failure: self.exit_on_forward_failure,
         };
         let ending = classify(&evidence);
+        if let Some(goodbye) = self.goodbye
+            && matches!(
+                ending,
+                Ending::Finished { .. } | Ending::RemoteKilled | Ending::Escaped
+            )
+        {
+            report_to(&self.messages, Message::Said(goodbye));
+        }
         report_to(&self.messages, Message::Over(self.id, ending));
     }
 
@@ -356,10 +385,15 @@ impl Ear {
     fn hear(&mut self, line: LogLine) {
         tracing::trace!(run = self.id.0, line.text, "ssh");
         if line.shown {
-            report_to(
-                &self.messages,
-                Message::Said(format!("{}\r\n", line.text).into_bytes()),
-            );
+            let bytes = format!("{}\r\n", line.text).into_bytes();
+            match &mut self.log_file {
+                None => report_to(&self.messages, Message::Said(bytes)),
+                Some(file) => {
+                    if let Err(error) = file.write_all(&bytes) {
+                        tracing::warn!(%error, "cannot write ssh's log file");
+                    }
+                }
+            }
         }
         if let Some(event) = line.event {
             if event == LogEvent::Authenticated {
@@ -370,21 +404,34 @@ impl Ear {
     }
 
     fn read_stderr(&mut self) -> bool {
-        let Some(stderr) = &self.stderr else {
-            return false;
-        };
         let mut buffer = [0; 4096];
         loop {
+            let Some(stderr) = &self.stderr else {
+                return false;
+            };
             match stderr.try_read(&mut buffer) {
                 Ok(Some(0)) | Err(_) => return false,
                 Ok(Some(count)) => {
                     self.words.extend_from_slice(&buffer[..count]);
                     let surplus = self.words.len().saturating_sub(LAST_WORDS);
                     self.words.drain(..surplus);
-                    report_to(&self.messages, Message::Said(buffer[..count].to_vec()));
+                    self.pass_on(&buffer[..count]);
                 }
                 Ok(None) => return true,
             }
+        }
+    }
+
+    /// ssh writes each of its lines at once, so that a line is never in two pieces here.
+    fn pass_on(&mut self, said: &[u8]) {
+        let (goodbye, rest): (Vec<&[u8]>, Vec<&[u8]>) = said
+            .split_inclusive(|byte| *byte == b'\n')
+            .partition(|line| is_goodbye(line));
+        if let Some(kept) = &mut self.goodbye {
+            kept.extend(goodbye.concat());
+        }
+        if !rest.is_empty() {
+            report_to(&self.messages, Message::Said(rest.concat()));
         }
     }
 }

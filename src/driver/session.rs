@@ -1,6 +1,6 @@
 //! What a session is: everything that is known before the first look.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{ffi::OsString, fs::File, path::PathBuf, time::Duration};
 
 use crate::{
     connect::Target,
@@ -24,6 +24,8 @@ pub struct Session {
     pub args: Args,
     /// What `ssh -G` said of it.
     pub config: Config,
+    /// Where the user wants to have what ssh logs (`-E`).
+    pub log_file: Option<File>,
     /// Where netroam dials.
     pub target: Target,
     /// Who dials.

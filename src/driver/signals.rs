@@ -16,9 +16,8 @@ use tokio::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Arrived {
     ChildChanged,
-    /// ^C in a cooked terminal.
-    Interrupt,
-    /// End, because of this signal.
+    /// End, because of this signal. `SIGINT` is one of them whoever owns the terminal: while a run has it raw, ^C is only a byte, and
+    /// in a cooked one (a login, `-N`, a command without a terminal) it ends a plain ssh as well.
     Quit(i32),
     /// Another netroam of this user takes the session.
     TakenOver,
@@ -26,6 +25,8 @@ pub(super) enum Arrived {
     Suspend,
     /// Going on after a stop.
     Continued,
+    /// The terminal has another size.
+    Resized,
 }
 
 #[derive(Debug)]
@@ -38,6 +39,7 @@ pub(super) struct Signals {
     suspend: Stream,
     continued: Stream,
     taken_over: Stream,
+    resized: Stream,
 }
 
 impl Signals {
@@ -51,6 +53,7 @@ impl Signals {
             suspend: signal(SignalKind::from_raw(libc::SIGTSTP))?,
             continued: signal(SignalKind::from_raw(libc::SIGCONT))?,
             taken_over: signal(SignalKind::user_defined1())?,
+            resized: signal(SignalKind::window_change())?,
         })
     }
 
@@ -58,13 +61,14 @@ impl Signals {
     pub(super) async fn next(&mut self) -> Arrived {
         select! {
             _ = self.child.recv() => Arrived::ChildChanged,
-            _ = self.interrupt.recv() => Arrived::Interrupt,
+            _ = self.interrupt.recv() => Arrived::Quit(libc::SIGINT),
             _ = self.terminate.recv() => Arrived::Quit(libc::SIGTERM),
             _ = self.hangup.recv() => Arrived::Quit(libc::SIGHUP),
             _ = self.quit.recv() => Arrived::Quit(libc::SIGQUIT),
             _ = self.suspend.recv() => Arrived::Suspend,
             _ = self.continued.recv() => Arrived::Continued,
             _ = self.taken_over.recv() => Arrived::TakenOver,
+            _ = self.resized.recv() => Arrived::Resized,
         }
     }
 }

@@ -115,13 +115,16 @@ pub fn plain(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// Whether a plain ssh at the user's log level would have written this line to its standard error.
-///
-/// netroam runs ssh at `DEBUG1`, at which it always says goodbye on a terminal; below `INFO` it would not have (clientloop.c). Everything else
-/// there does not depend on the level, or, as a banner, cannot be told from what a server says.
-pub fn shown_on_stderr(line: &str, level: LogLevel) -> bool {
-    let line = line.trim_end_matches(['\r', '\n']);
-    level >= LogLevel::Info || !(line.starts_with("Connection to ") && line.ends_with(" closed."))
+/// Whether a plain ssh at this level says goodbye on a terminal (clientloop.c). netroam runs ssh at `DEBUG1`, at which it always does.
+pub fn says_goodbye(level: LogLevel) -> bool {
+    level >= LogLevel::Info
+}
+
+/// Whether this line of ssh's standard error is its goodbye (clientloop.c): the last that it says, once or twice.
+pub fn is_goodbye(line: &[u8]) -> bool {
+    let line = line.trim_ascii_end();
+    line.starts_with(b"Connection to ")
+        && (line.ends_with(b" closed.") || line.ends_with(b" closed by remote host."))
 }
 
 fn level_of(line: &str) -> LogLevel {

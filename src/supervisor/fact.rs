@@ -230,6 +230,21 @@ pub enum Status {
     Parked(Need),
 }
 
+impl Status {
+    /// Whether it is worth a line that stays, where there is no terminal to redraw it on: not what is over in a moment and no news.
+    pub fn lasts(&self) -> bool {
+        match self {
+            Self::Dialling(_) | Self::Attaching { outage: None, .. } => false,
+            Self::Attaching { .. }
+            | Self::NoPath(_)
+            | Self::Holding(_)
+            | Self::Retrying(_)
+            | Self::RetryingSsh(_)
+            | Self::Parked(_) => true,
+        }
+    }
+}
+
 /// What a person is needed for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {

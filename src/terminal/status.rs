@@ -25,6 +25,8 @@ pub struct Status<W: Write + AsFd> {
     live: bool,
     /// What it says now.
     text: Option<String>,
+    /// The keys that do something meanwhile.
+    keys: &'static str,
     /// A run's last output may be half a line, and the cursor behind it.
     astray: bool,
 }
@@ -44,19 +46,21 @@ impl<W: Write + AsFd> Status<W> {
             output,
             live,
             text: None,
+            keys: "",
             astray: false,
         }
     }
 
-    /// Says `text` in place of what it said before; nothing is written if that is the same.
+    /// Says `text` in place of what it said before; nothing is written if that is the same. On a terminal `keys` stand behind it.
     ///
     /// # Errors
     /// Those of write(2).
-    pub fn say(&mut self, text: &str) -> io::Result<()> {
+    pub fn say(&mut self, text: &str, keys: &'static str) -> io::Result<()> {
         let text = neutral(text);
-        if self.text.as_ref() == Some(&text) {
+        if self.text.as_ref() == Some(&text) && self.keys == keys {
             return Ok(());
         }
+        self.keys = keys;
         let line = format!("{text}\n");
         self.text = Some(text);
         if self.live {
@@ -79,11 +83,24 @@ impl<W: Write + AsFd> Status<W> {
         };
         let columns = terminal_size_of(&self.output).map_or(COLUMNS, |(width, _)| width.0);
         // The last column stays free: a character there leaves the cursor beyond it, where terminals differ.
-        let text = cut(text, usize::from(columns).saturating_sub(1));
+        let text = fit(text, self.keys, usize::from(columns).saturating_sub(1));
         let newline = if self.astray { "\r\n" } else { "" };
         let drawn = format!("{newline}{EMPTY}{text}");
         self.astray = false;
         self.write(&drawn)
+    }
+
+    /// Whether it is redrawn in place, on a terminal.
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Takes the line off the terminal while something else is written there.
+    ///
+    /// # Errors
+    /// Those of write(2).
+    pub fn make_room(&mut self) -> io::Result<()> {
+        if self.live { self.clear() } else { Ok(()) }
     }
 
     /// Takes the line off the terminal, and forgets what it said.
@@ -113,9 +130,10 @@ impl<W: Write + AsFd> Status<W> {
         self.redraw()
     }
 
-    /// Says that a run was cut off, and its last output may be half a line: the next thing written begins on a line of its own.
+    /// Says that a run was cut off, and its last output may be half a line: the next thing written begins on a line of its own. Not if
+    /// the status line is where the cursor is.
     pub fn below(&mut self) {
-        self.astray = self.live;
+        self.astray = self.live && self.text.is_none();
     }
 
     fn drawable(&self) -> bool {
@@ -144,6 +162,20 @@ fn neutral(text: &str) -> String {
         .collect()
 }
 
+/// `text` and `keys` in one line. Where it is too short for both, the keys stay: they are what can be done.
+fn fit(text: &str, keys: &str, columns: usize) -> String {
+    const CUT: &str = "...";
+    let beside = columns.saturating_sub(keys.len() + 1);
+    if keys.is_empty() || beside <= CUT.len() {
+        return cut(text, columns).to_owned();
+    }
+    let (start, end) = match cut(text, beside) {
+        whole if whole.len() == text.len() => (whole, ""),
+        _ => (cut(text, beside - CUT.len()), CUT),
+    };
+    format!("{start}{end} {keys}")
+}
+
 /// As much of `text` as surely fits into `columns`: what is not ASCII counts as two, the most that any character takes (UAX 11).
 fn cut(text: &str, columns: usize) -> &str {
     let mut used = 0;
@@ -167,6 +199,20 @@ mod tests {
         assert_eq!(cut("café", 4), "caf");
         assert_eq!(cut("東京", 3), "東");
         assert_eq!(cut("x", 0), "");
+    }
+
+    #[test]
+    fn the_keys_stay_where_the_line_is_short() {
+        for (columns, line) in [
+            (30, "gw1: no route [q: quit]"),
+            (23, "gw1: no route [q: quit]"),
+            (22, "gw1: no r... [q: quit]"),
+            (14, "g... [q: quit]"),
+            (13, "gw1: no route"),
+            (12, "gw1: no rout"),
+        ] {
+            assert_eq!(fit("gw1: no route", "[q: quit]", columns), line);
+        }
     }
 
     #[test]

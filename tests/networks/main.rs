@@ -1,5 +1,8 @@
 //! netroam itself on real networks: namespaces, kernel events, real sshd, screen and tmux, real terminals.
 #![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
 
+mod endings;
 mod moves;
+mod people;
+mod processes;
 mod support;

@@ -1,12 +1,15 @@
 //! A session that is attached and ticking.
 
 use std::{
+    fs,
     path::Path,
+    process::ExitStatus,
     time::{Duration, SystemTime},
 };
 
 use netroam_lab::{Client, Lab, Mux, Net, Proc, Terminal, seconds};
 use netroam_platform::clock;
+use nix::{pty::openpty, sys::termios::tcgetattr};
 
 /// Far more than anything here takes; only a failure waits for so long.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
@@ -89,4 +92,66 @@ pub(crate) fn answered(terminal: &Terminal, command: &str, answer: &str) {
             .wait_for_text(answer, Duration::from_secs(1))
             .is_ok()
     });
+}
+
+/// netroam at the prompt of a shell in the session `people` on `host`.
+pub(crate) fn shell(lab: &Lab, own: &[&str], host: &str) -> Terminal {
+    let options = [&["--session", "people"], own].concat();
+    let terminal = watch(lab, &options, &[host]);
+    prompt(&terminal);
+    terminal
+}
+
+/// Everything that was written to the terminal, whatever has been drawn over it since.
+pub(crate) fn said(terminal: &Terminal) -> String {
+    String::from_utf8_lossy(&terminal.bytes()).into_owned()
+}
+
+/// Waits for a shell's prompt.
+pub(crate) fn prompt(terminal: &Terminal) {
+    terminal.wait_for_text("$ ", SOON).unwrap();
+}
+
+/// Waits for the end of netroam, after which nothing of it may be left: not a mode of the terminal, not a process, not a file but locks.
+pub(crate) fn ended(lab: &Lab, terminal: &mut Terminal) -> ExitStatus {
+    let status = terminal.wait_exit(SOON).unwrap();
+    let fresh = openpty(None, None).unwrap();
+    assert_eq!(
+        terminal.termios().unwrap(),
+        tcgetattr(&fresh.slave).unwrap(),
+        "the terminal is as it was"
+    );
+    assert_eq!(terminal.input_modes(), "", "{}", terminal.screen());
+    assert!(!terminal.alternate_screen());
+    nothing_left(lab);
+    status
+}
+
+/// No netroam and no ssh on the laptop, and none of their files but the logs and locks.
+pub(crate) fn nothing_left(lab: &Lab) {
+    eventually("netroam and ssh to be gone", || ours(lab).is_empty());
+    let left: Vec<_> = run_files(lab)
+        .into_iter()
+        .filter(|name| Path::new(name).extension() != Some("lock".as_ref()))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// What is in the directory of locks, fifos and sockets.
+pub(crate) fn run_files(lab: &Lab) -> Vec<String> {
+    fs::read_dir(lab.dir().join("laptop/run/netroam"))
+        .map(|entries| {
+            entries
+                .flatten()
+                .map(|entry| entry.file_name().to_string_lossy().into_owned())
+                .collect()
+        })
+        .unwrap_or_default()
+}
+
+/// Every netroam and ssh on the laptop, stopped ones and zombies included.
+pub(crate) fn ours(lab: &Lab) -> Vec<Proc> {
+    let mut all = lab.laptop().processes().unwrap();
+    all.retain(|process| ["netroam", "ssh"].contains(&&*process.name));
+    all
 }

@@ -16,7 +16,7 @@ use netroam::ssh::{
     command::Run,
     config::{Config, LogLevel},
     ending::{Ending, Evidence, Exit, classify},
-    log::{LogReader, shown_on_stderr},
+    log::{LogReader, is_goodbye, says_goodbye},
     version::Version,
 };
 use nix::sys::{
@@ -195,7 +195,7 @@ fn after_login(handover: bool) {
     }
 }
 
-/// The reason for `shown_on_stderr`, from an ssh that netroam has no hand in.
+/// The reason for `says_goodbye`, from an ssh that netroam has no hand in.
 #[test]
 fn a_plain_ssh_says_goodbye_from_info_on() {
     let server = Server::start();
@@ -224,7 +224,8 @@ fn a_plain_ssh_says_goodbye_from_info_on() {
             says,
             "{level:?}{client}"
         );
-        assert_eq!(shown_on_stderr(goodbye, level), says);
+        assert_eq!(says_goodbye(level), says);
+        assert!(is_goodbye(goodbye.as_bytes()));
     }
 }
 

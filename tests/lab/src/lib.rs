@@ -37,7 +37,7 @@ pub use moves::Net;
 pub use node::Node;
 pub use piped::Piped;
 pub use procs::{Proc, ProcCost, exit_time};
-pub use server::{Connections, SHELLS, Server};
+pub use server::{Connections, PASSWORD, SHELLS, Server};
 pub use sniffer::{Packet, Sniffer};
 pub use terminal::{Chunk, Terminal};
 pub use ticks::{Tick, Ticks, seconds};

@@ -10,6 +10,8 @@ use std::thread;
 use anyhow::{Context, Result, bail, ensure};
 use nix::sched::{CloneFlags, setns, unshare};
 
+use crate::Proc;
+
 /// A machine: network, mount, host name and process namespaces, kept by a process that ends with the lab.
 ///
 /// That process is the `init` of the machine: it ends as soon as this process closes its standard input, or dies in
@@ -160,9 +162,14 @@ impl Node {
     }
 
     /// The machine's process namespace, as `/proc/PID/ns/pid` shows it.
-    pub(crate) fn pid_namespace(&self) -> Result<String> {
+    fn pid_namespace(&self) -> Result<String> {
         let link = std::fs::read_link(format!("/proc/{}/ns/pid_for_children", self.keeper.id()))?;
         Ok(link.to_string_lossy().into_owned())
+    }
+
+    /// Every process on the machine, its init included.
+    pub fn processes(&self) -> Result<Vec<Proc>> {
+        Proc::in_namespace(&self.pid_namespace()?)
     }
 
     /// Ends every process on the machine at once, as a power cut does.

@@ -18,6 +18,12 @@ use crate::{Node, Proc};
 /// The login shells that accounts exist for: `dev-SHELL`, and `dev` with the first.
 pub const SHELLS: [&str; 5] = ["bash", "zsh", "fish", "dash", "tcsh"];
 
+/// The password of every account, for a lab whose sshd takes passwords ([`crate::Builder::sshd`]); by default it takes keys only.
+pub const PASSWORD: &str = "between us";
+/// The same as crypt(3) keeps it.
+const HASH: &str =
+    "$6$lab$rzy4dgobaQojV4IJcSFbYHpjQj4fUQpb24VtQjKkJ3fZ5256JMwg9hGdZdEWOVsRp71b9Vtg4Shx1Ffzmp2Qy/";
+
 /// User ids of the lab's accounts, from here on; only the server's own passwd knows them.
 const FIRST_UID: u32 = 64_200;
 
@@ -164,6 +170,16 @@ impl Server {
         self.start_sshd()
     }
 
+    /// Has sshd take no key of the user's any more, or take it again.
+    pub fn take_key(&self, take: bool) -> Result<()> {
+        let (key, away) = (
+            self.dir.join("user_key.pub"),
+            self.dir.join("user_key.away"),
+        );
+        let (from, to) = if take { (away, key) } else { (key, away) };
+        fs::rename(from, to).context("cannot move the user's public key")
+    }
+
     /// What sshd has logged so far, at level VERBOSE.
     pub fn log(&self) -> String {
         // Before the first start there is none.
@@ -183,7 +199,7 @@ impl Server {
 
     /// Every process on the server.
     pub fn processes(&self) -> Result<Vec<Proc>> {
-        Proc::in_namespace(&self.node.pid_namespace()?)
+        self.node.processes()
     }
 
     /// The configuration that reaches this server from the laptop.
@@ -243,7 +259,7 @@ impl Server {
             let shell = shell_path(account.strip_prefix("dev-").unwrap_or(SHELLS[0]));
             let _infallible = writeln!(
                 passwd,
-                "{account}:*:{uid}:{uid}::{}:{shell}",
+                "{account}:{HASH}:{uid}:{uid}::{}:{shell}",
                 home.display()
             );
         }

@@ -1,0 +1,116 @@
+//! The ways in which a session ends by itself, or because somebody at a terminal wants it to.
+
+use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus};
+
+use netroam_lab::{Lab, Net};
+
+use super::support::{SOON, ended, eventually, netroam, nothing_left, shell, ssh, watch};
+
+/// The status, or minus the signal.
+fn code(status: ExitStatus) -> i32 {
+    status
+        .code()
+        .unwrap_or_else(|| -status.signal().unwrap_or_default())
+}
+
+#[test]
+fn leaving_ends_netroam_as_it_ends_ssh() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    for (context, keys, status, said) in [
+        ("screen", "\x01d", 0, "[detached from "),
+        (
+            "screen",
+            "\r~.",
+            255,
+            "Connection to server.example closed.",
+        ),
+        ("screen", "exit\r", 0, "[screen is terminating]"),
+        ("tmux", "\x02d", 0, "[detached (from session people)]"),
+        ("tmux", "\r~.", 255, "Connection to server.example closed."),
+        ("tmux", "exit\r", 0, "[exited]"),
+        ("none", "\r~.", 255, "Connection to server.example closed."),
+        (
+            "none",
+            "exit 7\r",
+            7,
+            "Connection to server.example closed.",
+        ),
+    ] {
+        let mut terminal = shell(&lab, &["--context", context], "work");
+        terminal.type_keys(keys).unwrap();
+        assert_eq!(
+            code(ended(&lab, &mut terminal)),
+            status,
+            "{context} {keys:?}"
+        );
+        let screen = terminal.screen();
+        assert!(screen.contains(said), "{screen}");
+        assert_eq!(screen.matches("closed.").count(), 1, "{screen}");
+        assert!(!screen.contains("netroam:"), "ssh has said it: {screen}");
+    }
+}
+
+#[test]
+fn a_command_ends_with_its_own_status() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    // The host key is known from here on.
+    ended(&lab, &mut watch(&lab, &[], &["work", "true"]));
+    for (command, status, said) in [
+        ("exit 0", 0, ""),
+        ("exit 7", 7, ""),
+        ("exit 255", 255, ""),
+        // The statuses by which a context speaks mean nothing elsewhere.
+        ("exit 213", 213, ""),
+        (
+            "kill -9 $$",
+            255,
+            "netroam: work: the remote program was ended by a signal\n",
+        ),
+    ] {
+        let config = lab.ssh_config();
+        let words = [
+            netroam(),
+            "watch".as_ref(),
+            "-F".as_ref(),
+            &config,
+            "work".as_ref(),
+            command.as_ref(),
+        ];
+        let mut piped = lab.piped(&words, &[]).unwrap();
+        assert_eq!(code(piped.wait_exit(SOON).unwrap()), status, "{command}");
+        assert_eq!(
+            (piped.stdout(), piped.stderr()),
+            (String::new(), said.into()),
+            "{command}"
+        );
+        nothing_left(&lab);
+        let mut terminal = watch(&lab, &[], &["-t", "work", command]);
+        assert_eq!(code(ended(&lab, &mut terminal)), status, "{command}");
+        let closed = "Connection to server.example closed.\n";
+        assert_eq!(
+            terminal.screen().trim_end(),
+            format!("{closed}{said}").trim_end()
+        );
+    }
+}
+
+#[test]
+fn a_command_without_a_terminal_of_its_own_ends_by_ctrl_c() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    for words in [&["-N", "work"][..], &["work", "echo here; sleep 100"]] {
+        let mut terminal = watch(&lab, &[], words);
+        eventually("the login", || {
+            lab.server().connections().authenticated > 0 && !ssh(&terminal).is_empty()
+        });
+        terminal.type_keys("\x03").unwrap();
+        assert_eq!(
+            code(ended(&lab, &mut terminal)),
+            -2,
+            "{}",
+            terminal.screen()
+        );
+    }
+}
