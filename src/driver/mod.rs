@@ -7,6 +7,7 @@
 
 mod act;
 mod dir;
+mod pace;
 mod run;
 mod session;
 mod sight;

@@ -2,16 +2,11 @@
 
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
-use netroam_platform::{
-    Event, Events, Lookup, Network, Query, Snapshot,
-    clock::{self, Time},
-};
+use netroam_platform::{Event, Events, Lookup, Network, Query, Snapshot, clock};
 use tokio::{select, time::sleep};
 
+use super::pace::Pace;
 use crate::supervisor::{Connection, Look};
-
-/// After a look, the next one comes this much later at the earliest: the first event of a burst is answered at once, the rest together.
-const BURST: Duration = Duration::from_millis(50);
 
 /// So many addresses of the first hop are kept: more than any name that is one machine has.
 const MOST: usize = 16;
@@ -27,7 +22,7 @@ pub(super) struct Sight {
     seen: BTreeSet<IpAddr>,
     bind: Option<IpAddr>,
     interface: Option<String>,
-    looked: Option<Time>,
+    pace: Pace,
     /// There is a reason to look.
     due: bool,
     slept: Option<Duration>,
@@ -44,7 +39,7 @@ impl Sight {
             seen: BTreeSet::new(),
             bind,
             interface,
-            looked: None,
+            pace: Pace::default(),
             due: false,
             slept: None,
         })
@@ -81,9 +76,7 @@ impl Sight {
                 self.absorb(&event);
                 continue;
             }
-            let wait = self.looked.map_or(Duration::ZERO, |looked| {
-                (looked + BURST).since(clock::now())
-            });
+            let wait = self.pace.next().since(clock::now());
             select! {
                 biased;
                 () = sleep(wait) => {
@@ -105,7 +98,7 @@ impl Sight {
 
     /// Takes a look: interfaces and addresses, and the kernel's own answer for each address of the first hop.
     pub(super) async fn look(&mut self) -> Look {
-        self.looked = Some(clock::now());
+        self.pace.look(clock::now());
         self.seen = self.known.iter().copied().collect();
         let queries: Vec<Query> = self
             .known
