@@ -105,8 +105,11 @@ fn a_stopped_ssh_goes_on_where_nobody_else_could_continue_it_and_ends_when_netro
     ssh.signal(Signal::SIGSTOP).unwrap();
     ticking(&terminal, clock::wall());
     assert_eq!(own(&terminal), ssh.pid);
-    terminal.signal(Signal::SIGTERM).unwrap();
+    // netroam is held until both signals are there: it would continue ssh at once, or end it.
+    terminal.signal(Signal::SIGSTOP).unwrap();
     ssh.signal(Signal::SIGSTOP).unwrap();
+    terminal.signal(Signal::SIGTERM).unwrap();
+    terminal.signal(Signal::SIGCONT).unwrap();
     assert_eq!(ended(&lab, &mut terminal).signal(), Some(15));
 }
 
@@ -160,7 +163,9 @@ fn tilde_ctrl_z_and_ctrl_z_give_the_shell_its_terminal_and_fg_takes_it_back() {
         .wait_for_text("waiting for the network", soon)
         .unwrap();
     terminal.type_keys("\x1a").unwrap();
-    terminal.wait_for_text("[1]+  Stopped", soon).unwrap();
+    eventually("the second stop", || {
+        said(&terminal).matches("[1]+  Stopped").count() == 2
+    });
     terminal.type_keys("clear; echo $((7 * 7000))\r").unwrap();
     terminal.wait_for_text("49000", soon).unwrap();
     terminal.type_keys("fg\r").unwrap();
