@@ -270,7 +270,6 @@ pub fn reason_text(reason: &Reason) -> String {
             reason_text(why)
         ),
         Reason::Connection(why) => format!("connection lost ({})", plain(why)),
-        Reason::Quitting => "netroam ends".into(),
     }
 }
 

@@ -55,9 +55,17 @@ pub(super) struct Plan {
 
 /// A run whose ssh is not reaped yet, or whose last words are not read yet.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not exclude each other"
+)]
 pub(super) struct LiveRun {
     pub(super) pid: Pid,
     pub(super) unattended: bool,
+    /// ssh has authenticated, and the screen is the session's.
+    pub(super) attached: bool,
+    /// Where ssh dials: what its connection stands on is known.
+    pub(super) placed: bool,
     /// Stopped where it stood; it has no terminal any more.
     pub(super) silenced: bool,
     stage: Stage,
@@ -157,6 +165,7 @@ impl LiveRun {
                 None => None,
             },
             context: plan.attach.is_some(),
+            escapable: plan.terminal,
             exit_on_forward_failure: session.config.exit_on_forward_failure,
             fifo: Readable::new(fifo)?,
             stderr,
@@ -167,6 +176,8 @@ impl LiveRun {
         Ok(Self {
             pid,
             unattended: plan.unattended,
+            attached: false,
+            placed: false,
             silenced: false,
             stage: Stage::Live,
             undelivered: false,
@@ -288,6 +299,10 @@ impl LiveRun {
 }
 
 /// Listens to one run: its log, its last words, its end.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not exclude each other"
+)]
 struct Ear {
     id: RunId,
     log: LogReader,
@@ -299,6 +314,8 @@ struct Ear {
     /// Where the user wants to have what ssh logs.
     log_file: Option<File>,
     context: bool,
+    /// On a terminal, where somebody can type `~.`.
+    escapable: bool,
     exit_on_forward_failure: bool,
     fifo: Readable,
     stderr: Option<Readable>,
@@ -352,6 +369,7 @@ impl Ear {
             ended_by_us: told,
             unattended: self.unattended,
             context: self.context,
+            escapable: self.escapable,
             exit_on_forward_failure: self.exit_on_forward_failure,
         };
         let ending = classify(&evidence);
@@ -398,6 +416,9 @@ impl Ear {
         if let Some(event) = line.event {
             if event == LogEvent::Authenticated {
                 report_to(&self.messages, Message::Authenticated(self.id));
+            }
+            if let LogEvent::Connecting(address) = event {
+                report_to(&self.messages, Message::FirstHop(self.id, vec![address]));
             }
             self.heard.push(event);
         }
