@@ -74,6 +74,7 @@ pub fn plain(text: &str) -> String {
 /// The status line, and the keys that do something meanwhile.
 pub fn status(host: &str, status: &Status) -> (String, &'static str) {
     const WAITING: &str = "[Enter: now, q: quit, ?: why]";
+    const PARKED: &str = "[q: quit]";
     let (text, keys) = match status {
         Status::Attaching { path, outage: None } => {
             (format!("logging in{}", over(path.as_ref())), "")
@@ -103,16 +104,15 @@ pub fn status(host: &str, status: &Status) -> (String, &'static str) {
         ),
         Status::RetryingSsh(why) => (format!("{}, trying again", plain(why)), WAITING),
         Status::Parked(Need::Question(what)) => (
-            format!("ssh needs a person ({})", plain(what)),
-            "[Enter: answer, q: quit]",
+            format!("ssh needs a person, Enter lets it ask ({})", plain(what)),
+            PARKED,
         ),
-        Status::Parked(Need::TakenOver) => (
-            "the session is attached elsewhere now".into(),
-            "[Enter: take it back, q: quit]",
-        ),
+        Status::Parked(Need::TakenOver) => {
+            ("attached elsewhere now, Enter takes it back".into(), PARKED)
+        }
         Status::Parked(Need::ContextGone) => (
-            "the session is gone on the host".into(),
-            "[Enter: a new one, q: quit]",
+            "the session is gone on the host, Enter starts another".into(),
+            PARKED,
         ),
     };
     (format!("{host}: {text}"), keys)
@@ -136,7 +136,21 @@ pub fn notice(host: &str, notice: &Notice) -> String {
                 Again::Anew => "; nothing kept it, what follows is a new one",
                 Again::Rerun => "; the command will be run again",
             };
-            format!("{host}: {}{doubt}{next}", reason_text(reason))
+            let over = match reason {
+                Reason::AddressLost {
+                    now: Some(path), ..
+                } => {
+                    format!(", reconnecting{}", over(Some(path)))
+                }
+                Reason::AddressLost { now: None, .. }
+                | Reason::PathLost { .. }
+                | Reason::PathMoved { .. }
+                | Reason::PathBack
+                | Reason::Slept
+                | Reason::Silent(_)
+                | Reason::Connection(_) => String::new(),
+            };
+            format!("{host}: {}{over}{doubt}{next}", reason_text(reason))
         }
         Notice::Details { status, lost, next } => {
             let what = match status {
@@ -164,7 +178,8 @@ pub fn notice(host: &str, notice: &Notice) -> String {
                 Some(next) => format!("; next attempt in {}, or at any change", duration(*next)),
                 None => "; nothing happens until the network changes or a key is pressed".into(),
             };
-            format!("{what}{lost}{next}")
+            let (_, keys) = self::status(host, status);
+            format!("{what}{lost}{next} {keys}")
         }
     }
 }
@@ -244,17 +259,12 @@ fn ssh_exit(host: &str, ending: &Ending) -> (Option<String>, u8) {
 pub fn reason_text(reason: &Reason) -> String {
     match reason {
         Reason::AddressLost {
-            address,
-            interface,
-            now,
+            address, interface, ..
         } => {
             let on = interface
                 .as_ref()
                 .map_or_else(String::new, |name| format!("{name} "));
-            let now = now.as_ref().map_or_else(String::new, |path| {
-                format!(", reconnecting{}", over(Some(path)))
-            });
-            format!("{on}lost {address}{now}")
+            format!("{on}lost {address}")
         }
         Reason::PathLost { interface, why } => match (interface, why) {
             (Some(interface), NoPath::NoRoute | NoPath::NotOurs) => {

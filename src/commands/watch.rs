@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     fs::{File, OpenOptions},
+    io::{IsTerminal as _, stdin},
     os::unix::{fs::OpenOptionsExt as _, process::CommandExt as _},
     path::Path,
     process::{Command, ExitCode},
@@ -59,7 +60,7 @@ pub(super) fn run(watch: &Watch, ssh: &OsStr, version: Version) -> Result<ExitCo
             return Err(Command::new(ssh).args(&watch.ssh).exec()).context("cannot run ssh");
         }
         Ok(Asked::Other(_)) => {
-            let hint = "netroam watch -N … & keeps forwards in the background";
+            let hint = "netroam watch -N ... & keeps forwards in the background";
             return Ok(usage("-f would leave netroam nothing to keep", hint));
         }
         Err(error) => return Ok(usage(&error.to_string(), HELP)),
@@ -143,7 +144,9 @@ fn session(
             Again::Attach,
             Some(context(watch, &preferences, &claims, runtime, mux)?),
         ),
-        None if config.is_login(&args) || config.session_type == SessionType::None => {
+        None if config.is_login(&args, stdin().is_terminal())
+            || config.session_type == SessionType::None =>
+        {
             (Again::Anew, None)
         }
         None if watch.rerun => (Again::Rerun, None),
@@ -178,13 +181,15 @@ fn keeper(
     args: &Args,
     config: &Config,
 ) -> Result<Option<Mux>, Refusal> {
-    let login = config.is_login(args);
+    let login = config.is_login(args, stdin().is_terminal());
+    let named = watch.session.is_some() || watch.take_over;
     let choice = match (watch.context, login) {
-        (Some(ContextChoice::None), _) | (None, false) => return Ok(None),
-        (Some(_), false) => {
+        (Some(ContextChoice::None), _) => return Ok(None),
+        (None, false) if !named => return Ok(None),
+        (Some(_) | None, false) => {
             return Err(Refusal::Usage(
-                "a context keeps a login session, and this is none: it has a command, or -N, -T, -W or -s".into(),
-                "leave --context out".into(),
+                "only a login session has a name and a context, and this is none: it has a command, or -N, -T, -W or -s, or no terminal".into(),
+                "leave --session, --context and --take-over out".into(),
             ));
         }
         (choice, true) => choice.or(preferences.context),
@@ -205,8 +210,8 @@ fn context(
     runtime: &Runtime,
     mux: Mux,
 ) -> Result<Context, Refusal> {
-    let tty = ttyname(std::io::stdin())
-        .map_or_else(|_| "no terminal".into(), |path| path.display().to_string());
+    let tty =
+        ttyname(stdin()).map_or_else(|_| "no terminal".into(), |path| path.display().to_string());
     let name = match watch.session.as_ref().or(preferences.session.as_ref()) {
         Some(text) => Some(
             text.parse::<Name>()

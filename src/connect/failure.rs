@@ -110,7 +110,7 @@ impl fmt::Display for Failure {
             }
             Self::Unreachable(words) | Self::Local(words) => f.write_str(words),
             Self::TimedOut => f.write_str("no answer"),
-            Self::Refused(peer) => write!(f, "{}: connection refused", Address(*peer)),
+            Self::Refused(peer) => write!(f, "connection refused by {}", Address(*peer)),
             Self::Closed(peer) => {
                 write!(f, "{} closed the connection without a word", Address(*peer))
             }
@@ -174,7 +174,7 @@ mod tests {
         let refused = Failure::of_connect(peer, &Errno::ECONNREFUSED.into());
         assert_eq!(
             refused.to_string(),
-            "192.0.2.1 port 2222: connection refused"
+            "connection refused by 192.0.2.1 port 2222"
         );
     }
 }

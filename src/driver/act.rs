@@ -231,18 +231,8 @@ impl Driver {
     /// Brings the terminal in line with the state: keys are read and the status line is shown only while no run owns it.
     pub(super) fn refresh(&mut self) {
         let free = self.runs.iter().all(|(_, run)| run.silenced);
-        let attaching = self
-            .runs
-            .values()
-            .any(|run| run.unattended && !run.attached && !run.silenced);
-        if let (true, Some(shown)) = (free || attaching, &self.shown)
-            && (self.status.is_live() || shown.lasts())
-        {
-            let (text, keys) = report::status(&self.session.host, shown);
-            let text = format!("netroam: {text}");
-            let keys = if self.terminal.is_some() { keys } else { "" };
-            checked("draw the status line", self.status.say(&text, keys));
-        }
+        let attaching = self.runs.values().any(LiveRun::attaching);
+        // Before they are offered: what was pressed until then is thrown away.
         if free
             && self.keys.is_none()
             && self.exit.is_none()
@@ -252,6 +242,14 @@ impl Driver {
                 Ok(keys) => self.keys = keys,
                 Err(error) => tracing::warn!(%error, "cannot read keys"),
             }
+        }
+        if let (true, Some(shown)) = (free || attaching, &self.shown)
+            && (self.status.is_live() || shown.lasts())
+        {
+            let (text, keys) = report::status(&self.session.host, shown);
+            let text = format!("netroam: {text}");
+            let keys = if self.terminal.is_some() { keys } else { "" };
+            checked("draw the status line", self.status.say(&text, keys));
         }
     }
 

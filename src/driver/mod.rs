@@ -243,7 +243,7 @@ impl Driver {
     fn authenticated(&mut self, run: RunId) {
         if let Some(live) = self.runs.get_mut(&run) {
             tracing::info!(run = run.0, "attached");
-            live.attached = true;
+            live.attached();
             if let (true, Some(terminal)) = (live.unattended, &self.terminal) {
                 checked("throw away what was typed", terminal.discard_input());
             }

@@ -62,8 +62,6 @@ pub(super) struct Plan {
 pub(super) struct LiveRun {
     pub(super) pid: Pid,
     pub(super) unattended: bool,
-    /// ssh has authenticated, and the screen is the session's.
-    pub(super) attached: bool,
     /// Where ssh dials: what its connection stands on is known.
     pub(super) placed: bool,
     /// Stopped where it stood; it has no terminal any more.
@@ -83,7 +81,10 @@ pub(super) struct LiveRun {
 /// How far it is from being gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    Live,
+    /// Not authenticated yet.
+    Connecting,
+    /// What it shows is the session's.
+    Attached,
     /// Told to end.
     Told,
     /// Told to stop, and not stopped yet.
@@ -176,16 +177,27 @@ impl LiveRun {
         Ok(Self {
             pid,
             unattended: plan.unattended,
-            attached: false,
             placed: false,
             silenced: false,
-            stage: Stage::Live,
+            stage: Stage::Connecting,
             undelivered: false,
             kill_at: None,
             socket: plan.socket,
             handing_over,
             gone: Some(gone),
         })
+    }
+
+    /// It has authenticated.
+    pub(super) fn attached(&mut self) {
+        if self.stage == Stage::Connecting {
+            self.stage = Stage::Attached;
+        }
+    }
+
+    /// It logs in, and nobody is to be asked anything: the status line may be shown meanwhile.
+    pub(super) fn attaching(&self) -> bool {
+        self.unattended && self.stage == Stage::Connecting
     }
 
     /// Tells it to end, and when to be killed if it has not.
@@ -241,7 +253,7 @@ impl LiveRun {
 
     /// It is reaped: its listener may read the rest and judge.
     pub(super) fn gone(&mut self, change: Change) {
-        let told = self.stage != Stage::Live;
+        let told = !matches!(self.stage, Stage::Connecting | Stage::Attached);
         if !told {
             self.note_undelivered(SILENCE);
         }

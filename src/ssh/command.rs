@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     args::Args,
-    config::{Config, LogLevel},
+    config::{Config, LogLevel, RequestTty},
 };
 
 /// Environment variable of ssh that carries the path of netroam's own program. A path in the environment needs no quoting.
@@ -81,10 +81,20 @@ impl Run<'_> {
         }
         if self.attach.is_some() {
             keyword("RemoteCommand=none".into());
-            keyword("RequestTTY=yes".into());
+            // Here and not by the user's own -t, which counts from what stands here and would end at another value.
+            let request = match self.config.request_tty {
+                RequestTty::Force => "force",
+                RequestTty::Auto | RequestTty::No | RequestTty::Yes => "yes",
+            };
+            keyword(format!("RequestTTY={request}"));
         }
         argv.extend(["-E".into(), self.log.as_os_str().to_owned()]);
-        argv.extend(self.args.words_without(OURS));
+        let ours = if self.attach.is_some() {
+            [OURS, b"t"].concat()
+        } else {
+            OURS.to_vec()
+        };
+        argv.extend(self.args.words_without(&ours));
         argv.push("--".into());
         argv.push(self.args.destination.clone());
         match self.attach {
@@ -188,7 +198,7 @@ mod tests {
             "batchmode yes",
             "proxyusefdpass yes",
             "proxycommand \"$NETROAM_EXE\" hand-over",
-            "requesttty force",
+            "requesttty true",
             "serveraliveinterval 60",
         ] {
             assert!(

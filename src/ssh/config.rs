@@ -251,11 +251,11 @@ impl Config {
         })
     }
 
-    /// Whether this is an interactive login session, which screen or tmux can keep; anything else runs as the user typed it.
-    ///
-    /// Whether standard input is a terminal is the caller's to know.
-    pub fn is_login(&self, args: &Args) -> bool {
-        args.command.is_empty()
+    /// Whether this is an interactive login session, which screen or tmux can keep; anything else runs as the user typed it. `terminal`:
+    /// standard input is one, without which ssh asks for a terminal on the host only if it is forced to (`-tt`).
+    pub fn is_login(&self, args: &Args, terminal: bool) -> bool {
+        (terminal || self.request_tty == RequestTty::Force)
+            && args.command.is_empty()
             && self.remote_command.is_none()
             && self.session_type == SessionType::Default
             && self.request_tty != RequestTty::No
@@ -412,14 +412,22 @@ mod tests {
         assert_eq!(config.connect_timeout, Some(Duration::from_mins(1)));
         assert_eq!(config.type_of_service, Some(0x48));
         assert_eq!(config.escape_char, Some(0x1d));
-        assert!(config.tcp_keep_alive && !config.control_master && config.is_login(&args(&["h"])));
+        assert!(
+            config.tcp_keep_alive && !config.control_master && config.is_login(&args(&["h"]), true)
+        );
+        assert!(!config.is_login(&args(&["h"]), false));
+        assert!(read(&["-tt", "h"]).unwrap().is_login(&args(&["h"]), false));
         assert_eq!(read(&["-N", "h"]).unwrap().session_type, SessionType::None);
         assert_eq!(
             read(&["-W", "a:1", "h"]).unwrap().session_type,
             SessionType::None
         );
         assert_eq!(read(&["-tt", "h"]).unwrap().request_tty, RequestTty::Force);
-        assert!(!read(&["h", "ls"]).unwrap().is_login(&args(&["h", "ls"])));
+        assert!(
+            !read(&["h", "ls"])
+                .unwrap()
+                .is_login(&args(&["h", "ls"]), true)
+        );
         assert_eq!(read(&["-L1:a:2", "-D3", "h"]).unwrap().forwards.len(), 2);
     }
 

@@ -45,15 +45,15 @@ impl Supervisor {
             reason,
             authenticated,
         } = given_up;
+        if matches!(self.phase, Phase::Leaving) {
+            return self.finish(Exit::CommandLost(reason));
+        }
         if authenticated {
             self.act(Action::Say(Notice::Lost {
-                reason: reason.clone(),
+                reason,
                 input_in_doubt,
                 again: self.settings.again,
             }));
-        }
-        if matches!(self.phase, Phase::Leaving) {
-            return self.finish(Exit::CommandLost(reason));
         }
         self.start_if_ready(now);
         if self.settings.dialler == Dialler::Ssh {
@@ -120,14 +120,15 @@ impl Supervisor {
         let Some(authenticated) = run.authenticated else {
             return self.wait_and_seek(now);
         };
+        if self.settings.again == Again::Never {
+            return self.finish(Exit::CommandLost(reason));
+        }
         self.act(Action::Say(Notice::Lost {
-            reason: reason.clone(),
+            reason,
             input_in_doubt,
             again: self.settings.again,
         }));
-        if self.settings.again == Again::Never {
-            self.finish(Exit::CommandLost(reason));
-        } else if now.since(authenticated) < SETTLED {
+        if now.since(authenticated) < SETTLED {
             self.wait_and_seek(now);
         } else {
             self.start_if_ready(now);

@@ -162,18 +162,17 @@ fn neutral(text: &str) -> String {
         .collect()
 }
 
-/// `text` and `keys` in one line. Where it is too short for both, the keys stay: they are what can be done.
+/// `text` and `keys` in one line. Where it is too short for both, it is said how the keys can be seen.
 fn fit(text: &str, keys: &str, columns: usize) -> String {
-    const CUT: &str = "...";
-    let beside = columns.saturating_sub(keys.len() + 1);
-    if keys.is_empty() || beside <= CUT.len() {
-        return cut(text, columns).to_owned();
+    const KEYS: &str = "[?: keys]";
+    let beside = |keys: &str| cut(text, columns.saturating_sub(keys.len() + 1));
+    if keys.is_empty() {
+        cut(text, columns).to_owned()
+    } else if beside(keys).len() == text.len() {
+        format!("{text} {keys}")
+    } else {
+        format!("{} {KEYS}", beside(KEYS))
     }
-    let (start, end) = match cut(text, beside) {
-        whole if whole.len() == text.len() => (whole, ""),
-        _ => (cut(text, beside - CUT.len()), CUT),
-    };
-    format!("{start}{end} {keys}")
 }
 
 /// As much of `text` as surely fits into `columns`: what is not ASCII counts as two, the most that any character takes (UAX 11).
@@ -202,16 +201,14 @@ mod tests {
     }
 
     #[test]
-    fn the_keys_stay_where_the_line_is_short() {
+    fn where_the_line_is_short_it_says_how_to_see_the_keys() {
         for (columns, line) in [
-            (30, "gw1: no route [q: quit]"),
-            (23, "gw1: no route [q: quit]"),
-            (22, "gw1: no r... [q: quit]"),
-            (14, "g... [q: quit]"),
-            (13, "gw1: no route"),
-            (12, "gw1: no rout"),
+            (40, "gw1: no route [Enter: now, q: quit]"),
+            (35, "gw1: no route [Enter: now, q: quit]"),
+            (34, "gw1: no route [?: keys]"),
+            (20, "gw1: no ro [?: keys]"),
         ] {
-            assert_eq!(fit("gw1: no route", "[q: quit]", columns), line);
+            assert_eq!(fit("gw1: no route", "[Enter: now, q: quit]", columns), line);
         }
     }
 

@@ -3,6 +3,9 @@
 
 mod endings;
 mod moves;
+mod outages;
 mod people;
 mod processes;
+mod sessions;
 mod support;
+mod words;

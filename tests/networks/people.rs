@@ -1,20 +1,15 @@
 //! What a person at the terminal sees and is asked while no session is attached.
 
-use std::{fs, os::unix::process::ExitStatusExt as _};
+use std::{fs, os::unix::process::ExitStatusExt as _, time::Duration};
 
-use netroam_lab::{Lab, Net, PASSWORD, Terminal};
+use netroam_lab::{Lab, Net, PASSWORD};
 use netroam_platform::clock;
 
 use super::support::{
-    SOON, answered, at_home, ended, eventually, prompt, said, shell, ticking, watch,
+    SOON, answered, at_home, ended, eventually, pause, prompt, said, shell, status, ticking, watch,
 };
 
 const NO_KEY: [&str; 3] = ["-o", "PubkeyAuthentication=no", "work"];
-
-/// Waits for the status line to say this.
-fn status(terminal: &Terminal, text: &str) {
-    terminal.wait_for_text(text, SOON).unwrap();
-}
 
 #[test]
 fn keys_at_the_status_line() {
@@ -26,11 +21,13 @@ fn keys_at_the_status_line() {
     );
     let quiet = terminal.screen();
     terminal.type_keys("abc\x1b[Ax").unwrap();
-    terminal.type_keys("?").unwrap();
-    status(
-        &terminal,
-        "nothing happens until the network changes or a key is pressed",
-    );
+    // What arrives together with something else is no key.
+    eventually("the details", || {
+        terminal.type_keys("?").unwrap();
+        terminal
+            .wait_for_text("nothing happens until", Duration::from_millis(300))
+            .is_ok()
+    });
     assert!(
         terminal.screen().contains(&quiet),
         "what was typed is not shown: {}",
@@ -51,7 +48,6 @@ fn keys_at_the_status_line() {
         .unwrap();
     terminal.resize(24, 80).unwrap();
     status(&terminal, "waiting for the network [Enter");
-    terminal.type_keys("\r").unwrap();
     terminal.type_keys("q").unwrap();
     assert_eq!(ended(&lab, &mut terminal).code(), Some(245));
     let mut terminal = watch(&lab, &["--session", "people"], &["work"]);
@@ -100,15 +96,15 @@ fn a_password_is_asked_for_as_ssh_does_and_never_by_a_reconnect_of_its_own() {
     prompt(&terminal);
     answered(&terminal, "word=it-lives", "word=it-lives");
     // Longer than it takes for the context to be there for sure.
-    super::support::pause(3.0);
+    pause(3.0);
     lab.move_to(Net::Cafe).unwrap();
     status(&terminal, "ssh needs a person");
     status(&terminal, "Permission denied (publickey,password)");
-    status(&terminal, "[Enter: answer");
+    status(&terminal, "Enter lets it ask");
     let (seen, tried) = (terminal.bytes().len(), lab.server().connections().all);
     // Nobody knocks at the server until somebody is there to answer, whatever the network does.
     lab.move_to(Net::Home).unwrap();
-    super::support::pause(1.0);
+    pause(1.0);
     assert_eq!(lab.server().connections().all, tried);
     terminal.type_keys("\r").unwrap();
     eventually("the question", || {
@@ -204,14 +200,14 @@ fn a_changed_host_key_stops_a_reconnect_for_good() {
 fn a_key_that_is_refused_on_a_reconnect_waits_for_enter() {
     let lab = Lab::new().unwrap();
     let terminal = at_home(&lab);
-    super::support::pause(3.0);
+    pause(3.0);
     lab.server().take_key(false).unwrap();
     lab.move_to(Net::Cafe).unwrap();
-    status(&terminal, "[Enter: answer");
+    status(&terminal, "Enter lets it ask");
     let tried = lab.server().connections().all;
     terminal.type_keys("\r").unwrap();
     eventually("another refusal", || {
-        lab.server().connections().all > tried && terminal.screen().contains("[Enter: answer")
+        lab.server().connections().all > tried && terminal.screen().contains("Enter lets it ask")
     });
     lab.server().take_key(true).unwrap();
     terminal.type_keys("\r").unwrap();

@@ -86,12 +86,14 @@ pub(crate) fn pause(seconds: f64) {
 
 /// Types a command until it is answered: while a session is being attached, what is typed is thrown away, by netroam or by screen.
 pub(crate) fn answered(terminal: &Terminal, command: &str, answer: &str) {
-    eventually(command, || {
+    let deadline = clock::now() + SOON;
+    loop {
         terminal.type_keys(&format!("{command}\r")).unwrap();
-        terminal
-            .wait_for_text(answer, Duration::from_secs(1))
-            .is_ok()
-    });
+        match terminal.wait_for_text(answer, Duration::from_secs(1)) {
+            Ok(()) => return,
+            Err(error) => assert!(clock::now() < deadline, "{command}: {error:#}"),
+        }
+    }
 }
 
 /// netroam at the prompt of a shell in the session `people` on `host`.
@@ -105,6 +107,11 @@ pub(crate) fn shell(lab: &Lab, own: &[&str], host: &str) -> Terminal {
 /// Everything that was written to the terminal, whatever has been drawn over it since.
 pub(crate) fn said(terminal: &Terminal) -> String {
     String::from_utf8_lossy(&terminal.bytes()).into_owned()
+}
+
+/// Waits for the status line, or whatever else is on the screen, to say this.
+pub(crate) fn status(terminal: &Terminal, text: &str) {
+    terminal.wait_for_text(text, SOON).unwrap();
 }
 
 /// Waits for a shell's prompt.
