@@ -148,8 +148,7 @@ pub fn notice(host: &str, notice: &Notice) -> String {
                 | Reason::PathBack
                 | Reason::Slept
                 | Reason::Silent(_)
-                | Reason::Connection(_)
-                | Reason::Quitting => String::new(),
+                | Reason::Connection(_) => String::new(),
             };
             format!("{host}: {}{over}{doubt}{next}", reason_text(reason))
         }
@@ -281,7 +280,6 @@ pub fn reason_text(reason: &Reason) -> String {
             reason_text(why)
         ),
         Reason::Connection(why) => format!("connection lost ({})", plain(why)),
-        Reason::Quitting => "netroam ends".into(),
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use netroam::connect::{Answer, probe};
+use netroam::connect::{Answer, Sign, probe};
 use netroam_platform::clock;
 use nix::sched::{CloneFlags, unshare};
 
@@ -48,7 +48,7 @@ async fn a_live_connection_answers_a_probe_without_a_byte_in_its_stream() {
     let (near, mut far) = pair();
     // Just connected, so the question leaves when the second is over.
     let begun = clock::now();
-    let answer = probe(&near, None).await;
+    let answer = probe(&near, Sign::Receipt, None).await;
     let took = clock::now().since(begun);
     assert!(matches!(answer, Answer::Alive), "{answer:?}");
     assert!(took < Duration::from_millis(1300), "{took:?}");
@@ -58,7 +58,7 @@ async fn a_live_connection_answers_a_probe_without_a_byte_in_its_stream() {
         std::io::ErrorKind::WouldBlock
     );
     drop(far);
-    let answer = probe(&near, None).await;
+    let answer = probe(&near, Sign::Receipt, None).await;
     assert!(matches!(answer, Answer::Gone(_)), "{answer:?}");
 }
 
@@ -68,7 +68,10 @@ fn an_idle_connection_answers_at_once_and_a_dead_path_is_silent_in_time() {
         let (near, _far) = pair();
         tokio::time::sleep(Duration::from_millis(1200)).await;
         let begun = clock::now();
-        assert!(matches!(probe(&near, None).await, Answer::Alive));
+        assert!(matches!(
+            probe(&near, Sign::Receipt, None).await,
+            Answer::Alive
+        ));
         let took = clock::now().since(begun);
         assert!(took < Duration::from_millis(60), "{took:?}");
 
@@ -87,7 +90,7 @@ fn an_idle_connection_answers_at_once_and_a_dead_path_is_silent_in_time() {
         tokio::time::sleep(Duration::from_millis(1100)).await;
         for (patience, most) in [(None, 600), (Some(Duration::from_secs(1)), 1300)] {
             let begun = clock::now();
-            let answer = probe(&near, patience).await;
+            let answer = probe(&near, Sign::Receipt, patience).await;
             let took = clock::now().since(begun);
             assert!(matches!(answer, Answer::Silent), "{answer:?}");
             assert!(
@@ -99,7 +102,7 @@ fn an_idle_connection_answers_at_once_and_a_dead_path_is_silent_in_time() {
 
         run("nft", &["delete", "table", "inet", "dead"]);
         assert!(matches!(
-            probe(&near, Some(Duration::from_secs(2))).await,
+            probe(&near, Sign::Receipt, Some(Duration::from_secs(2))).await,
             Answer::Alive
         ));
     });

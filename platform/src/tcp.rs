@@ -35,6 +35,13 @@ pub struct Health {
     /// Since an acknowledgement arrived (every segment of an established connection carries one). It says nothing by itself:
     /// an idle connection hears none.
     pub since_last_ack: Duration,
+    /// Segments received that carry no data: acknowledgements, answers to probes. Wraps around. One that comes after a question says that
+    /// the question arrived, which data does not: the other side may be sending without hearing us.
+    pub acknowledgements: u32,
+    /// Bytes of ours that were acknowledged in all.
+    pub acknowledged: u64,
+    /// New bytes received in all; what is sent a second time does not count.
+    pub bytes_received: u64,
     /// Segments sent in all: data, acknowledgements, retransmissions, probes. Wraps around.
     pub sent: u32,
     /// Segments received in all. Wraps around.
@@ -44,8 +51,11 @@ pub struct Health {
 /// What a look at a connection says about an earlier look at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The other side was heard since.
+    /// The other side has acknowledged something since: it hears us.
     Alive,
+    /// The other side was heard since, but only with data. It may be sending without hearing us: what it sends comes over one path, what we
+    /// send goes over another.
+    Heard,
     /// Something was sent since, and nothing heard. How long that may go on is for the asker to say.
     Silent,
     /// Nothing was sent and nothing heard: nobody has asked yet.
@@ -90,8 +100,12 @@ pub fn ask(socket: &impl AsFd) -> io::Result<Health> {
 pub fn answered(before: &Health, now: &Health) -> Answer {
     if !now.established {
         Answer::Ended
-    } else if now.received != before.received {
+    } else if now.acknowledgements != before.acknowledgements
+        || now.acknowledged != before.acknowledged
+    {
         Answer::Alive
+    } else if now.received != before.received {
+        Answer::Heard
     } else if now.sent != before.sent {
         Answer::Silent
     } else {
@@ -201,6 +215,9 @@ mod tests {
         retransmits: 0,
         probes: 0,
         since_last_ack: Duration::from_secs(9),
+        acknowledgements: 0,
+        acknowledged: 0,
+        bytes_received: 0,
         sent: u32::MAX,
         received: 7,
     };
@@ -220,11 +237,18 @@ mod tests {
                 &QUIET,
                 &Health {
                     received: 8,
+                    acknowledgements: 1,
                     ..asked
                 }
             ),
             Answer::Alive
         );
+        let data = Health {
+            received: 8,
+            bytes_received: 30,
+            ..asked
+        };
+        assert_eq!(answered(&QUIET, &data), Answer::Heard);
         assert_eq!(
             answered(
                 &asked,

@@ -50,8 +50,9 @@ pub enum Progress {
 
 /// Dials `target` once: one fresh SYN for each of its addresses until one is connected and says `SSH-`.
 ///
-/// The addresses are raced (RFC 8305): 250 ms after one, or as soon as one fails, the next is tried as well. `known`, the last good
-/// addresses, are tried without waiting for the resolver, and its answer joins them. As soon as one is connected the others are
+/// The addresses are raced (RFC 8305): 250 ms after one, or as soon as one fails, the next is tried as well. `known`, the addresses that
+/// answered last, are tried without the resolver when that says nothing for 250 ms, or fails; not at once, because the same address is
+/// another machine in another network. Where the resolver names them too, they come first. As soon as one is connected the others are
 /// given up, because a server counts every connection that never logs in; if that one turns out to be no ssh server they are
 /// tried again.
 ///
@@ -72,14 +73,15 @@ pub async fn dial(
     let limit = target.connect_timeout.unwrap_or(PATIENCE);
     let mut candidates = Candidates::default();
     let wanted = |address: &SocketAddr| target.admits(address);
-    candidates.add(
-        known
-            .iter()
-            // Without its interface, a link-local address leads nowhere.
-            .filter(|address| !matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local()))
-            .map(|address| SocketAddr::new(*address, target.port))
-            .filter(wanted),
-    );
+    let known: Vec<_> = known
+        .iter()
+        // Without its interface, a link-local address leads nowhere.
+        .filter(|address| !matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local()))
+        .map(|address| SocketAddr::new(*address, target.port))
+        .filter(wanted)
+        .collect();
+    let mut patience = pin!(sleep(DELAY));
+    let mut waiting = !known.is_empty();
     let mut connecting = Connecting::default();
     let mut question = pin!(resolver.addresses(&target.host, target.port));
     let mut answered = false;
@@ -127,10 +129,14 @@ pub async fn dial(
             }
             answer = &mut question, if !answered => {
                 answered = true;
+                waiting = false;
                 let reason = match answer {
                     Ok(addresses) => {
                         let wanted: Vec<_> = addresses.into_iter().filter(wanted).collect();
                         observe(Progress::Resolved(wanted.iter().map(SocketAddr::ip).collect()));
+                        let (good, new): (Vec<_>, Vec<_>) =
+                            wanted.into_iter().partition(|address| known.contains(address));
+                        let wanted = [good, new].concat();
                         if wanted.is_empty() {
                             Some("no address of the family that the options ask for".to_owned())
                         } else {
@@ -141,8 +147,13 @@ pub async fn dial(
                     Err(words) => Some(words),
                 };
                 if let Some(words) = reason {
+                    candidates.add(known.iter().copied());
                     failure = Some(Failure::furthest(failure, Failure::of_resolver(words)));
                 }
+            }
+            () = &mut patience, if waiting => {
+                waiting = false;
+                candidates.add(known.iter().copied());
             }
             () = &mut delay, if !next_is_due && !candidates.is_empty() => next_is_due = true,
             () = &mut end => {

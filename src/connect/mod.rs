@@ -15,6 +15,6 @@ pub mod target;
 pub use dial::{Dialled, Progress, dial};
 pub use failure::Failure;
 pub use handover::HandOver;
-pub use probe::{Answer, probe};
+pub use probe::{Answer, Sign, probe};
 pub use resolve::Resolver;
 pub use target::{Family, Target};

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     connect, report,
     ssh::Ending,
-    supervisor::{Action, Answer, AttemptId, Dialler, Exit, Input, Purpose, Reason, RunId, Status},
+    supervisor::{Action, Answer, AttemptId, Dialler, Input, Purpose, Reason, RunId, Status},
     terminal::Reset,
 };
 
@@ -21,8 +21,7 @@ impl Driver {
     /// Carries out everything that the supervisor wants, until it wants nothing, or has to wait for a run to stop.
     pub(super) fn carry_out(&mut self) {
         while self.exit.is_none() && !self.runs.values().any(LiveRun::stopping) {
-            let next = self.waiting.pop_front();
-            let Some(action) = next.or_else(|| self.supervisor.poll_action()) else {
+            let Some(action) = self.supervisor.poll_action() else {
                 return self.refresh();
             };
             tracing::debug!(?action, "action");
@@ -42,9 +41,16 @@ impl Driver {
             } => self.start(run, over, questions, purpose),
             Action::End { run, reason } => self.end(run, &reason),
             Action::Silence { run, reason } => self.silence(run, &reason),
-            Action::Hold(run) => self.with(run, LiveRun::hold),
+            Action::Hold(run) => {
+                self.stop_probing();
+                self.with(run, LiveRun::hold);
+            }
             Action::Kill(run) => self.with(run, |run| run.signal(process::Signal::Kill)),
-            Action::Probe { run, patience } => self.probe(run, patience),
+            Action::Probe {
+                run,
+                sign,
+                patience,
+            } => self.probe(run, sign, patience),
             Action::Show(status) => self.show(status),
             Action::Say(notice) => {
                 let line = report::notice(&self.session.host, &notice);
@@ -65,7 +71,7 @@ impl Driver {
     }
 
     fn dial(&mut self, attempt: AttemptId) {
-        let (target, known) = (self.session.target.clone(), self.sight.known());
+        let (target, known) = (self.session.target.clone(), self.sight.good());
         let (resolver, messages) = (Arc::clone(&self.resolver), self.messages.clone());
         let task = tokio::spawn(async move {
             let observe = |progress| report_to(&messages, Message::Progress(attempt, progress));
@@ -124,37 +130,47 @@ impl Driver {
                     "started ssh"
                 );
                 self.runs.insert(id, run);
-                if self.session.dialler == Dialler::Ssh {
-                    self.find_first_hop(id);
-                }
+                self.find_first_hops();
             }
             Err(error) => {
-                let line = format!("cannot start ssh: {error:#}");
-                tracing::error!("{line}");
-                checked(
-                    "write a line",
-                    self.status
-                        .line(&format!("netroam: {}: {line}", self.session.host)),
-                );
-                self.exit = Some(Exit::Ssh(Ending::Unusable { line }));
+                let why = format!("cannot start ssh: {error:#}");
+                tracing::error!("{why}");
+                // The first time it is a matter of how things are set up, later one of the moment: no descriptor, no memory.
+                let ending = if id.0 == 1 {
+                    let line = format!("netroam: {}: {why}", self.session.host);
+                    checked("write a line", self.status.line(&line));
+                    Ending::Unusable { line: why }
+                } else {
+                    Ending::Unreachable { why }
+                };
+                self.tell(Input::Ended {
+                    run: id,
+                    ending,
+                    unacknowledged: false,
+                });
             }
         }
     }
 
-    fn find_first_hop(&self, run: RunId) {
-        let Some(hop) = self.session.first_hop.clone() else {
+    /// Looks for what the connections of ssh's own making stand on, as far as that is not known: perhaps the name did not resolve before.
+    pub(super) fn find_first_hops(&self) {
+        let (Dialler::Ssh, Some(hop)) = (self.session.dialler, &self.session.first_hop) else {
             return;
         };
-        let (resolver, messages) = (Arc::clone(&self.resolver), self.messages.clone());
-        tokio::spawn(async move {
-            match resolver.addresses(&hop.host, hop.port).await {
-                Ok(addresses) => {
-                    let addresses = addresses.iter().map(SocketAddr::ip).collect();
-                    report_to(&messages, Message::FirstHop(run, addresses));
+        for (run, _) in self.runs.iter().filter(|(_, run)| !run.placed) {
+            let (run, hop, target) = (*run, hop.clone(), self.session.target.clone());
+            let (resolver, messages) = (Arc::clone(&self.resolver), self.messages.clone());
+            tokio::spawn(async move {
+                match resolver.addresses(&hop.host, hop.port).await {
+                    Ok(addresses) => {
+                        let wanted = addresses.iter().filter(|address| target.admits(address));
+                        let wanted = wanted.map(SocketAddr::ip).collect();
+                        report_to(&messages, Message::FirstHop(run, wanted));
+                    }
+                    Err(error) => tracing::warn!(hop.host, error, "the first hop does not resolve"),
                 }
-                Err(error) => tracing::warn!(hop.host, error, "the first hop does not resolve"),
-            }
-        });
+            });
+        }
     }
 
     fn end(&mut self, id: RunId, reason: &Reason) {
@@ -177,19 +193,18 @@ impl Driver {
         }
     }
 
-    fn probe(&mut self, id: RunId, patience: Option<Duration>) {
-        if let Some(task) = self.probe.take() {
-            task.abort();
-        }
+    fn probe(&mut self, id: RunId, sign: connect::Sign, patience: Option<Duration>) {
+        self.stop_probing();
         let Some(socket) = self.runs.get(&id).and_then(LiveRun::duplicate) else {
             return self.tell(Input::Probed {
                 run: id,
                 answer: Answer::Unaskable,
             });
         };
-        let messages = self.messages.clone();
+        self.probes += 1;
+        let (number, messages) = (self.probes, self.messages.clone());
         let task = tokio::spawn(async move {
-            let answer = match connect::probe(&socket, patience).await {
+            let answer = match connect::probe(&socket, sign, patience).await {
                 connect::Answer::Alive => Answer::Alive,
                 connect::Answer::Silent => Answer::Silent,
                 connect::Answer::Gone(error) => {
@@ -197,9 +212,15 @@ impl Driver {
                     Answer::Silent
                 }
             };
-            report_to(&messages, Message::Probed(id, answer));
+            report_to(&messages, Message::Probed(number, id, answer));
         });
-        self.probe = Some(task.abort_handle());
+        self.probe = Some((number, task.abort_handle()));
+    }
+
+    fn stop_probing(&mut self) {
+        if let Some((_, task)) = self.probe.take() {
+            task.abort();
+        }
     }
 
     fn show(&mut self, status: Status) {
@@ -255,7 +276,8 @@ impl Driver {
     ) {
         self.keys = None;
         self.clear_status();
-        for task in self.attempts.values().chain(&self.probe) {
+        self.stop_probing();
+        for task in self.attempts.values() {
             task.abort();
         }
         let deadline = clock::now() + GRACE;

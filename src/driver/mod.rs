@@ -14,7 +14,7 @@ mod sight;
 mod signals;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     io::{self, Stderr},
     net::IpAddr,
     rc::Rc,
@@ -35,9 +35,7 @@ use crate::{
     connect::{Dialled, Failure, Progress, Resolver},
     report,
     ssh::Ending,
-    supervisor::{
-        Action, Answer, AttemptId, Exit, Input, RunId, Settings, Status, Supervisor, Wish,
-    },
+    supervisor::{Answer, AttemptId, Exit, Input, RunId, Settings, Status, Supervisor, Wish},
     terminal::{Key, Keys, Status as StatusLine, Terminal},
 };
 use dir::RunDir;
@@ -53,9 +51,10 @@ const GRACE: Duration = Duration::from_millis(250);
 enum Message {
     Progress(AttemptId, Progress),
     Dialled(AttemptId, Result<Dialled, Failure>),
-    /// ssh dials by itself: the addresses of the first hop.
+    /// ssh dials by itself: the addresses of the first hop that it will try, or the one that it tries.
     FirstHop(RunId, Vec<IpAddr>),
-    Probed(RunId, Answer),
+    /// The answer to the question of this number.
+    Probed(u64, RunId, Answer),
     Authenticated(RunId),
     /// What ssh wrote for the user.
     Said(Vec<u8>),
@@ -79,9 +78,9 @@ struct Driver {
     runs: BTreeMap<RunId, LiveRun>,
     attempts: BTreeMap<AttemptId, AbortHandle>,
     sockets: BTreeMap<AttemptId, Dialled>,
-    probe: Option<AbortHandle>,
-    /// Actions that wait for a run to have stopped.
-    waiting: VecDeque<Action>,
+    /// The question that is under way, by its number.
+    probe: Option<(u64, AbortHandle)>,
+    probes: u64,
     messages: mpsc::UnboundedSender<Message>,
     exit: Option<Exit>,
 }
@@ -98,6 +97,10 @@ pub async fn keep(session: Session) -> Result<Exit> {
         dialler: session.dialler,
         again: session.again,
         attended: terminal.is_some(),
+        // ssh asks on the terminal, whatever our input is (readpass.c).
+        askable: terminal.is_some() || std::fs::File::open("/dev/tty").is_ok(),
+        // A stopped ssh still listens on the ports that the next one is to listen on.
+        may_silence: session.config.forwards.is_empty(),
         seed: fastrand::u64(..),
     };
     let mut driver = Driver {
@@ -118,7 +121,7 @@ pub async fn keep(session: Session) -> Result<Exit> {
         attempts: BTreeMap::new(),
         sockets: BTreeMap::new(),
         probe: None,
-        waiting: VecDeque::new(),
+        probes: 0,
         messages,
         exit: None,
         session,
@@ -169,6 +172,7 @@ impl Driver {
         }
         let look = self.sight.look().await;
         self.tell(Input::Looked(look));
+        self.find_first_hops();
     }
 
     async fn received(&mut self, message: Message) {
@@ -177,7 +181,10 @@ impl Driver {
             Message::Progress(_, Progress::Resolved(addresses)) => self.sight.learn(addresses),
             Message::Dialled(attempt, result) => self.dialled(attempt, result).await,
             Message::FirstHop(run, addresses) => self.assume(run, addresses).await,
-            Message::Probed(run, answer) => {
+            Message::Probed(number, run, answer) => {
+                if self.probe.take_if(|(asked, _)| *asked == number).is_none() {
+                    return;
+                }
                 if let Some(live) = self.runs.get(&run) {
                     live.keep_honest(self.session.stall, self.session.config.tcp_keep_alive);
                 }
@@ -223,10 +230,13 @@ impl Driver {
 
     /// ssh dials: its connection will stand on what the kernel answers now for the first hop.
     async fn assume(&mut self, run: RunId, addresses: Vec<IpAddr>) {
-        self.sight.learn(addresses);
+        self.sight.learn(addresses.clone());
         let look = self.sight.look().await;
-        let connection = sight::expected(&look);
+        let connection = sight::expected(&look, &addresses);
         self.tell(Input::Looked(look));
+        if let Some(live) = self.runs.get_mut(&run) {
+            live.placed = connection.is_some();
+        }
         self.tell(Input::Assumed { run, connection });
     }
 
@@ -324,6 +334,10 @@ impl Driver {
         self.clear_status();
         if let Some(terminal) = &self.terminal {
             checked("give the terminal back", terminal.before_stop());
+        }
+        // Whoever continues us continues the whole group, and these must not wake up.
+        for run in self.runs.values().filter(|run| run.silenced) {
+            run.signal(process::Signal::Kill);
         }
         signals::stop_ourselves();
         self.continued();

@@ -55,9 +55,15 @@ pub(super) struct Plan {
 
 /// A run whose ssh is not reaped yet, or whose last words are not read yet.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not exclude each other"
+)]
 pub(super) struct LiveRun {
     pub(super) pid: Pid,
     pub(super) unattended: bool,
+    /// Where ssh dials: what its connection stands on is known.
+    pub(super) placed: bool,
     /// Stopped where it stood; it has no terminal any more.
     pub(super) silenced: bool,
     stage: Stage,
@@ -160,6 +166,7 @@ impl LiveRun {
                 None => None,
             },
             context: plan.attach.is_some(),
+            escapable: plan.terminal,
             exit_on_forward_failure: session.config.exit_on_forward_failure,
             fifo: Readable::new(fifo)?,
             stderr,
@@ -170,6 +177,7 @@ impl LiveRun {
         Ok(Self {
             pid,
             unattended: plan.unattended,
+            placed: false,
             silenced: false,
             stage: Stage::Connecting,
             undelivered: false,
@@ -303,6 +311,10 @@ impl LiveRun {
 }
 
 /// Listens to one run: its log, its last words, its end.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not exclude each other"
+)]
 struct Ear {
     id: RunId,
     log: LogReader,
@@ -314,6 +326,8 @@ struct Ear {
     /// Where the user wants to have what ssh logs.
     log_file: Option<File>,
     context: bool,
+    /// On a terminal, where somebody can type `~.`.
+    escapable: bool,
     exit_on_forward_failure: bool,
     fifo: Readable,
     stderr: Option<Readable>,
@@ -367,6 +381,7 @@ impl Ear {
             ended_by_us: told,
             unattended: self.unattended,
             context: self.context,
+            escapable: self.escapable,
             exit_on_forward_failure: self.exit_on_forward_failure,
         };
         let ending = classify(&evidence);
@@ -413,6 +428,9 @@ impl Ear {
         if let Some(event) = line.event {
             if event == LogEvent::Authenticated {
                 report_to(&self.messages, Message::Authenticated(self.id));
+            }
+            if let LogEvent::Connecting(address) = event {
+                report_to(&self.messages, Message::FirstHop(self.id, vec![address]));
             }
             self.heard.push(event);
         }

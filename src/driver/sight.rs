@@ -11,13 +11,18 @@ use crate::supervisor::{Connection, Look};
 /// So many addresses of the first hop are kept: more than any name that is one machine has.
 const MOST: usize = 16;
 
+/// And so many of those that answered.
+const MOST_GOOD: usize = 4;
+
 /// Watches the network for one session.
 #[derive(Debug)]
 pub(super) struct Sight {
     network: Network,
     events: Events,
-    /// Addresses of the first hop, the last good one first.
-    known: Vec<IpAddr>,
+    /// Addresses of the first hop that answered, the last one first.
+    good: Vec<IpAddr>,
+    /// What the resolver said, the latest first.
+    resolved: Vec<IpAddr>,
     /// Those that the last look asked for.
     seen: BTreeSet<IpAddr>,
     bind: Option<IpAddr>,
@@ -35,7 +40,8 @@ impl Sight {
         Ok(Self {
             network,
             events,
-            known: Vec::new(),
+            good: Vec::new(),
+            resolved: Vec::new(),
             seen: BTreeSet::new(),
             bind,
             interface,
@@ -45,26 +51,21 @@ impl Sight {
         })
     }
 
-    pub(super) fn known(&self) -> Vec<IpAddr> {
-        self.known.clone()
+    /// The addresses that have answered, the last first: candidates for where the resolver is slow or broken.
+    pub(super) fn good(&self) -> Vec<IpAddr> {
+        self.good.clone()
     }
 
-    /// Puts addresses that the resolver gave before older ones, but behind the last good one. Old ones stay as candidates, for a resolver that
-    /// is slow or broken elsewhere.
+    /// Notes what the resolver says now. What it said elsewhere stays to be looked at: a path to it may yet matter to a run.
     pub(super) fn learn(&mut self, addresses: Vec<IpAddr>) {
-        let good = self.known.first().copied();
-        let older = std::mem::take(&mut self.known);
-        for address in good.into_iter().chain(addresses).chain(older) {
-            if self.known.len() < MOST && !self.known.contains(&address) {
-                self.known.push(address);
-            }
-        }
+        let older = std::mem::take(&mut self.resolved);
+        self.resolved = first_of(addresses.into_iter().chain(older), MOST);
     }
 
-    /// Puts an address that answered in front; true if the last look did not ask for it.
+    /// Notes an address that answered; true if the last look did not ask for it.
     pub(super) fn learn_good(&mut self, address: IpAddr) -> bool {
-        self.known.retain(|known| *known != address);
-        self.known.insert(0, address);
+        let older = std::mem::take(&mut self.good);
+        self.good = first_of([address].into_iter().chain(older), MOST_GOOD);
         !self.seen.contains(&address)
     }
 
@@ -77,6 +78,10 @@ impl Sight {
                 continue;
             }
             let wait = self.pace.next().since(clock::now());
+            if wait.is_zero() {
+                self.due = false;
+                return self.slept.take();
+            }
             select! {
                 biased;
                 () = sleep(wait) => {
@@ -99,9 +104,9 @@ impl Sight {
     /// Takes a look: interfaces and addresses, and the kernel's own answer for each address of the first hop.
     pub(super) async fn look(&mut self) -> Look {
         self.pace.look(clock::now());
-        self.seen = self.known.iter().copied().collect();
-        let queries: Vec<Query> = self
-            .known
+        let addresses = first_of(self.good.iter().chain(&self.resolved).copied(), MOST);
+        self.seen = addresses.iter().copied().collect();
+        let queries: Vec<Query> = addresses
             .iter()
             .map(|destination| Query {
                 destination: *destination,
@@ -112,12 +117,12 @@ impl Sight {
         match self.network.look(&queries).await {
             Ok(look) => Look {
                 snapshot: look.snapshot,
-                paths: self.known.iter().copied().zip(look.paths).collect(),
+                paths: addresses.into_iter().zip(look.paths).collect(),
             },
             Err(error) => {
                 tracing::warn!(%error, "cannot look at the network");
                 let unknown = Lookup::Unknown(error.to_string());
-                let paths = self.known.iter().map(|address| (*address, unknown.clone()));
+                let paths = addresses.iter().map(|address| (*address, unknown.clone()));
                 Look {
                     snapshot: Snapshot::default(),
                     paths: paths.collect(),
@@ -127,13 +132,25 @@ impl Sight {
     }
 }
 
-/// What a connection that ssh opens by itself will stand on.
-pub(super) fn expected(look: &Look) -> Option<Connection> {
-    look.paths.iter().find_map(|(peer, lookup)| match lookup {
-        Lookup::Found(path) => Some(Connection {
-            local: path.source,
-            peer: *peer,
-        }),
-        Lookup::None(_) | Lookup::Unknown(_) => None,
-    })
+/// What a connection that ssh opens by itself to the first of these addresses that has a path will stand on.
+pub(super) fn expected(look: &Look, addresses: &[IpAddr]) -> Option<Connection> {
+    addresses
+        .iter()
+        .find_map(|peer| match look.paths.get(peer) {
+            Some(Lookup::Found(path)) => Some(Connection {
+                local: path.source,
+                peer: *peer,
+            }),
+            Some(Lookup::None(_) | Lookup::Unknown(_)) | None => None,
+        })
+}
+
+fn first_of(addresses: impl Iterator<Item = IpAddr>, most: usize) -> Vec<IpAddr> {
+    let mut first = Vec::new();
+    for address in addresses {
+        if first.len() < most && !first.contains(&address) {
+            first.push(address);
+        }
+    }
+    first
 }

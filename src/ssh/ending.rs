@@ -41,6 +41,8 @@ pub struct Evidence<'a> {
     pub unattended: bool,
     /// It ran the command that attaches a context.
     pub context: bool,
+    /// Somebody could type `~.`: it had a terminal.
+    pub escapable: bool,
     /// `ExitOnForwardFailure` is on.
     pub exit_on_forward_failure: bool,
 }
@@ -179,7 +181,8 @@ fn after_login(evidence: &Evidence<'_>) -> Ending {
     }
     if let Some(why) = find(|event| match event {
         LogEvent::Lost(why) | LogEvent::Unreachable(why) => Some(why),
-        LogEvent::Authenticated
+        LogEvent::Connecting(_)
+        | LogEvent::Authenticated
         | LogEvent::SessionStarted
         | LogEvent::RemoteExit
         | LogEvent::RemoteSignal
@@ -206,10 +209,13 @@ fn after_login(evidence: &Evidence<'_>) -> Ending {
     }
     if evidence.log.contains(&LogEvent::LoopEnded) {
         // Left in order without a word of the remote command: status 0 is a session without one (`-N`, `-W`).
-        return if evidence.exit == Exit::Status(0) {
-            Ending::Finished { status: 0 }
-        } else {
-            Ending::Escaped
+        return match evidence.exit {
+            Exit::Status(0) => Ending::Finished { status: 0 },
+            Exit::Status(_) | Exit::Signal(_) if evidence.escapable => Ending::Escaped,
+            // Without a terminal its standard error is not read, and nobody can type `~.`.
+            Exit::Status(_) | Exit::Signal(_) => Ending::Lost {
+                why: "closed by the server".into(),
+            },
         };
     }
     match evidence.exit {
@@ -250,7 +256,8 @@ fn before_login(evidence: &Evidence<'_>, status: i32) -> Ending {
             }
             LogEvent::Unreachable(why) => return Ending::Unreachable { why: why.clone() },
             LogEvent::Lost(why) => lost = lost.or(Some(why)),
-            LogEvent::Authenticated
+            LogEvent::Connecting(_)
+            | LogEvent::Authenticated
             | LogEvent::SessionStarted
             | LogEvent::RemoteExit
             | LogEvent::RemoteSignal
@@ -303,6 +310,7 @@ mod tests {
             ended_by_us: false,
             unattended: false,
             context: true,
+            escapable: true,
             exit_on_forward_failure: false,
         };
         (case.change)(&mut evidence);

@@ -3,6 +3,8 @@
 //! The texts are those of OpenSSH 9.2 and 10.x (clientloop.c, sshconnect.c, sshconnect2.c, packet.c, channels.c, readconf.c). A line that is not known
 //! means nothing and is shown as ssh would have shown it.
 
+use std::net::IpAddr;
+
 use super::config::LogLevel;
 
 /// The longest line that is kept, in bytes; ssh's own buffer for a message is 1024 (`MSGBUFSIZ` in log.c).
@@ -21,6 +23,8 @@ const INFO: [&str; 3] = ["Warning: ", "Timeout, server ", "Server: "];
 /// What a line of the log says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogEvent {
+    /// ssh connects to this address by itself.
+    Connecting(IpAddr),
     /// The user is logged in.
     Authenticated,
     /// The session has begun.
@@ -148,6 +152,10 @@ fn event(line: &str) -> Option<LogEvent> {
     let said = || line.to_owned();
     if let Some(debug) = line.strip_prefix("debug1: ") {
         return match debug {
+            _ if debug.starts_with("Connecting to ") => {
+                let address = debug.split_once(" [")?.1.split_once(']')?.0;
+                Some(LogEvent::Connecting(address.parse().ok()?))
+            }
             "Entering interactive session." => Some(LogEvent::SessionStarted),
             _ if debug.starts_with("Exit status ") => Some(LogEvent::LoopEnded),
             _ if debug.starts_with("client_input_channel_req: ")

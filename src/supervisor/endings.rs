@@ -3,8 +3,8 @@
 use netroam_platform::clock::Time;
 
 use super::{
-    Action, Again, Dialler, Exit, Need, Notice, Phase, Reach, Reason, Run, RunId, SETTLED, Status,
-    Supervisor,
+    Action, Again, Dialler, Exit, GivenUp, Need, Notice, Phase, Reach, Reason, Run, RunId, SETTLED,
+    Status, Supervisor,
 };
 use crate::{connect::Failure, ssh::Ending};
 
@@ -13,8 +13,26 @@ impl Supervisor {
     pub(super) fn ended(&mut self, now: Time, id: RunId, ending: Ending, unacknowledged: bool) {
         if self.silenced.is_some_and(|(silenced, _)| silenced == id) {
             self.silenced = None;
-        } else if let Some(reason) = self.ending.remove(&id) {
-            self.ended_as_told(now, reason, unacknowledged);
+        } else if let Some(given_up) = self.ending.remove(&id) {
+            match ending {
+                // It was over before it was told.
+                Ending::Finished { .. } | Ending::RemoteKilled | Ending::TakenOver => {
+                    self.ended_by_itself(now, ending, unacknowledged);
+                }
+                Ending::Escaped
+                | Ending::Interrupted { .. }
+                | Ending::Killed { .. }
+                | Ending::Lost { .. }
+                | Ending::Unreachable { .. }
+                | Ending::NeedsPerson { .. }
+                | Ending::Denied { .. }
+                | Ending::HostKeyChanged
+                | Ending::HostKeyRefused
+                | Ending::UnknownHost { .. }
+                | Ending::ContextGone
+                | Ending::Unusable { .. }
+                | Ending::EndedByUs => self.ended_as_told(now, given_up, unacknowledged),
+            }
         } else if let Phase::Running(run) = &self.phase
             && run.id == id
         {
@@ -22,11 +40,15 @@ impl Supervisor {
         }
     }
 
-    fn ended_as_told(&mut self, now: Time, reason: Reason, input_in_doubt: bool) {
+    fn ended_as_told(&mut self, now: Time, given_up: GivenUp, input_in_doubt: bool) {
+        let GivenUp {
+            reason,
+            authenticated,
+        } = given_up;
         if matches!(self.phase, Phase::Leaving) {
             return self.finish(Exit::CommandLost(reason));
         }
-        if self.lost.is_some() {
+        if authenticated {
             self.act(Action::Say(Notice::Lost {
                 reason,
                 input_in_doubt,
@@ -109,7 +131,10 @@ impl Supervisor {
         if now.since(authenticated) < SETTLED {
             self.wait_and_seek(now);
         } else {
-            self.seek(now);
+            self.start_if_ready(now);
+            if matches!(self.phase, Phase::Seeking) {
+                self.seek(now);
+            }
         }
     }
 

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use netroam_platform::{Lookup, NoPath, Path, Snapshot};
 
 use super::{Again, Connection};
-use crate::{connect::Failure, ssh::Ending};
+use crate::{
+    connect::{Failure, Sign},
+    ssh::Ending,
+};
 
 /// One ssh process of a session, by the order of starting. Answers about an earlier run are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -148,6 +151,8 @@ pub enum Action {
     Probe {
         /// Which run.
         run: RunId,
+        /// What counts as one.
+        sign: Sign,
         /// How long to wait for it; `None`: 2 round trips + 300 ms.
         patience: Option<Duration>,
     },
@@ -202,8 +207,6 @@ pub enum Reason {
     Silent(Box<Reason>),
     /// ssh itself says that the connection is lost.
     Connection(String),
-    /// netroam ends.
-    Quitting,
 }
 
 /// What the session is doing while no run owns the terminal.

@@ -40,12 +40,12 @@ pub fn judge(connection: &Connection, before: Option<&Path>, look: &Look) -> Ver
         (None | Some(Lookup::Unknown(_)), _) => Verdict::Unknown,
         (Some(Lookup::Found(now)), false) => Verdict::Dead(Reason::AddressLost {
             address: connection.local,
-            interface: name_of(before),
+            interface: owner(connection, before),
             now: Some(now.clone()),
         }),
         (Some(Lookup::None(_)), false) => Verdict::Severed(Reason::AddressLost {
             address: connection.local,
-            interface: name_of(before),
+            interface: owner(connection, before),
             now: None,
         }),
         (Some(Lookup::None(why)), true) => Verdict::Cut(cut_reason(why, before)),
@@ -57,6 +57,11 @@ pub fn judge(connection: &Connection, before: Option<&Path>, look: &Look) -> Ver
             Some(_) | None => Verdict::Alive,
         },
     }
+}
+
+/// The interface that the source address was on, where the path led over that; it is gone with the address.
+fn owner(connection: &Connection, before: Option<&Path>) -> Option<String> {
+    name_of(before.filter(|path| path.source == connection.local))
 }
 
 fn name_of(path: Option<&Path>) -> Option<String> {

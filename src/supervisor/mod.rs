@@ -63,8 +63,12 @@ pub struct Settings {
     pub dialler: Dialler,
     /// What follows a loss.
     pub again: Again,
-    /// A terminal is there, so a person may be asked.
+    /// A terminal is there, on which netroam can ask for a key.
     pub attended: bool,
+    /// ssh finds somebody to ask, be it on a terminal that is not our input.
+    pub askable: bool,
+    /// A run that is given up may be stopped first and ended later. Not where it holds local ports that the next one needs.
+    pub may_silence: bool,
     /// Seeds the jitter, so that a run of the supervisor can be repeated.
     pub seed: u64,
 }
@@ -75,11 +79,13 @@ pub struct Supervisor {
     settings: Settings,
     look: Option<Look>,
     phase: Phase,
-    /// Runs that were told to end and are not gone yet, and why.
-    ending: BTreeMap<RunId, Reason>,
+    /// Runs that were told to end and are not gone yet.
+    ending: BTreeMap<RunId, GivenUp>,
     /// A stopped run whose last words must not reach the server before this time (`None`: before the new run is attached).
     silenced: Option<(RunId, Option<Time>)>,
     attempts: BTreeSet<AttemptId>,
+    /// The path over which the attempts in flight went.
+    dialled_over: Option<Path>,
     /// The attempt that has a connection and waits for the banner.
     reached: Option<AttemptId>,
     ready: Option<(AttemptId, Connection)>,
@@ -94,6 +100,14 @@ pub struct Supervisor {
     status: Option<Status>,
     actions: VecDeque<Action>,
     random: fastrand::Rng,
+}
+
+/// A run that was told to end.
+#[derive(Debug)]
+struct GivenUp {
+    reason: Reason,
+    /// It was attached, so its end is a loss.
+    authenticated: bool,
 }
 
 #[expect(clippy::large_enum_variant, reason = "there is one of it")]
@@ -122,6 +136,7 @@ impl Supervisor {
             ending: BTreeMap::new(),
             silenced: None,
             attempts: BTreeSet::new(),
+            dialled_over: None,
             reached: None,
             ready: None,
             cadence: Cadence::new(),
@@ -277,8 +292,16 @@ impl Supervisor {
     fn park(&mut self, need: Need) {
         self.cadence.stop();
         self.discard_attempts();
+        self.kill_silenced();
         self.phase = Phase::Parked(need.clone());
         self.show(Status::Parked(need));
+    }
+
+    /// Nothing will be attached in its place soon, so that its last words disturb nobody.
+    fn kill_silenced(&mut self) {
+        if let Some((run, _)) = self.silenced.take() {
+            self.act(Action::Kill(run));
+        }
     }
 
     fn finish(&mut self, exit: Exit) {

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use netroam_platform::{Lookup, Path, clock::Time};
 
+use crate::connect::Sign;
+
 use super::{
-    Action, Again, Answer, Connection, Dialler, Look, Notice, Phase, Reason, RunId, Status,
-    Supervisor, Verdict, judge,
+    Action, Again, Answer, Connection, Dialler, GivenUp, Look, Notice, Phase, Reason, RunId,
+    Status, Supervisor, Verdict, judge,
 };
 
 /// How long a run is kept while its source address is ours but there is no path. A blip costs nothing then (measured: 0.08 s
@@ -141,18 +143,25 @@ impl Supervisor {
         if path.is_none() || *asked == path {
             return;
         }
+        let sign = if run.path.is_some() && run.path != path {
+            Sign::Receipt
+        } else {
+            Sign::Word
+        };
         *asked = path;
         let authenticated = run.authenticated.is_some();
         let patience = (authenticated && self.settings.again != Again::Attach).then_some(PATIENCE);
         let run = run.id;
-        self.act(Action::Probe { run, patience });
+        self.act(Action::Probe {
+            run,
+            sign,
+            patience,
+        });
         if authenticated
             && self.settings.dialler == Dialler::Ours
             && self.settings.again != Again::Never
         {
-            self.discard_attempts();
-            self.cadence.restart(now);
-            self.dial_if_due(now);
+            self.seek(now);
         }
     }
 
@@ -182,6 +191,7 @@ impl Supervisor {
             }
             self.cadence.stop();
             self.discard_attempts();
+            self.status = None;
         } else {
             self.lose(now, Reason::Silent(Box::new(reason)), true);
         }
@@ -192,8 +202,13 @@ impl Supervisor {
         let Phase::Running(run) = std::mem::replace(&mut self.phase, Phase::Seeking) else {
             return;
         };
+        let authenticated = run.authenticated.is_some();
         self.note_loss(now, &run, &reason);
-        if audible && self.settings.again == Again::Attach && run.authenticated.is_some() {
+        if audible
+            && authenticated
+            && self.settings.again == Again::Attach
+            && self.settings.may_silence
+        {
             if let Some((older, _)) = self.silenced.replace((run.id, None)) {
                 self.act(Action::Kill(older));
             }
@@ -202,13 +217,17 @@ impl Supervisor {
                 reason,
             });
         } else {
-            self.ending.insert(run.id, reason.clone());
+            let given_up = GivenUp {
+                reason: reason.clone(),
+                authenticated,
+            };
+            self.ending.insert(run.id, given_up);
             self.act(Action::End {
                 run: run.id,
                 reason,
             });
         }
-        if self.settings.again == Again::Never && run.authenticated.is_some() {
+        if self.settings.again == Again::Never && authenticated {
             self.phase = Phase::Leaving;
             return;
         }
@@ -251,6 +270,15 @@ impl Supervisor {
     }
 
     pub(super) fn authenticated(&mut self, now: Time, id: RunId) {
+        if let Some(given_up) = self.ending.get_mut(&id) {
+            // It logged in while it was told to end: a plain command may have begun.
+            given_up.authenticated = true;
+            if self.settings.again == Again::Never {
+                self.discard_attempts();
+                self.phase = Phase::Leaving;
+            }
+            return;
+        }
         let Phase::Running(run) = &mut self.phase else {
             return;
         };

@@ -11,13 +11,17 @@ use crate::connect::Failure;
 impl Supervisor {
     /// Starts over at once where there is a path, and waits without a timer where there is none.
     pub(super) fn seek(&mut self, now: Time) {
-        self.discard_attempts();
         match self.reach() {
             Reach::Not(why) => {
+                self.discard_attempts();
                 self.cadence.stop();
+                self.kill_silenced();
                 self.show(Status::NoPath(why));
             }
+            // These go over the very path: the server must not see them given up.
+            Reach::Over(path) if !self.attempts.is_empty() && path == self.dialled_over => {}
             Reach::Over(_) => {
+                self.discard_attempts();
                 self.cadence.restart(now);
                 self.dial_if_due(now);
             }
@@ -82,10 +86,11 @@ impl Supervisor {
             }
         };
         if matches!(self.phase, Phase::Seeking) {
-            self.show(Status::Dialling(path));
+            self.show(Status::Dialling(path.clone()));
         }
         match self.settings.dialler {
             Dialler::Ours => {
+                self.dialled_over = path;
                 self.dials += 1;
                 let attempt = AttemptId(self.dials);
                 self.attempts.insert(attempt);
@@ -124,10 +129,18 @@ impl Supervisor {
             if self.attempts.is_empty() {
                 self.cadence.stop();
             }
+            // A resolver that comes later than the address is no event of the kernel's: ask it again, which sends nothing to the host.
+            let online = self
+                .look
+                .as_ref()
+                .is_some_and(|look| look.snapshot.online());
+            if online && matches!(failure, Failure::Resolve(_) | Failure::NoSuchName(_)) {
+                self.cadence.refused(now, self.random.f64());
+            }
             return self.show(Status::NoPath(why));
         }
         if let Failure::NoSuchName(why) = &failure
-            && self.runs == 0
+            && self.dials == 1
         {
             return self.finish(Exit::NoSuchHost(why.clone()));
         }
@@ -191,7 +204,7 @@ impl Supervisor {
             authenticated: None,
             state: State::Well,
         });
-        let questions = self.settings.attended && (!self.opened || self.insisted);
+        let questions = self.settings.askable && (self.insisted || !self.opened);
         let purpose = if self.opened {
             Purpose::Reattach
         } else {

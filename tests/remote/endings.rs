@@ -94,6 +94,7 @@ impl Watched {
             ended_by_us: false,
             unattended: self.unattended,
             context: false,
+            escapable: true,
             exit_on_forward_failure: self.config.exit_on_forward_failure,
         });
         println!("{ending:?}{}", self.client);

@@ -57,8 +57,8 @@ struct Books {
     path: bool,
     dials: u32,
     person: bool,
-    /// The latest fact is a look at a network where the name may have other addresses.
-    fresh: bool,
+    /// The latest look found a network where the name may have other addresses.
+    online: bool,
     over: bool,
 }
 
@@ -68,7 +68,7 @@ impl Books {
         match *action {
             Action::Dial(attempt) => {
                 assert!(
-                    self.path || self.dials == 0 || self.person || self.fresh,
+                    self.path || self.dials == 0 || self.person || self.online,
                     "dialled without a path"
                 );
                 assert!(self.attempts.insert(attempt));
@@ -211,7 +211,7 @@ proptest! {
             match &input {
                 Input::Looked(look) => {
                     books.path = !look.paths.values().all(|answer| matches!(answer, Lookup::None(_)));
-                    books.fresh = look.snapshot.online();
+                    books.online = look.snapshot.online();
                 }
                 Input::Connected { attempt, .. } => {
                     books.attempts.remove(attempt);
@@ -239,9 +239,8 @@ proptest! {
                 books.enter(&action);
             }
             books.person = false;
-            books.fresh = false;
         }
-        if !books.over && !books.path && books.live.is_none() && books.silenced.is_empty() && books.dials > 0 {
+        if !books.over && !books.path && !books.online && books.live.is_none() && books.silenced.is_empty() && books.dials > 0 {
             // Whatever happened before: without a path there is nothing to wait for but the operating system.
             let later = world.pass(Duration::from_secs(60));
             prop_assert!(later.iter().all(|(_, action)| !matches!(action, Action::Dial(_))), "{later:?}");

@@ -63,6 +63,8 @@ impl World {
             dialler,
             again,
             attended,
+            askable: attended,
+            may_silence: true,
             seed: 7,
         };
         Self {
@@ -204,7 +206,7 @@ pub(crate) fn deeds(actions: &[Action]) -> Vec<String> {
             Action::Silence { run, .. } => Some(format!("silence {}", run.0)),
             Action::Hold(run) => Some(format!("hold {}", run.0)),
             Action::Kill(run) => Some(format!("kill {}", run.0)),
-            Action::Probe { run, patience } => Some(format!(
+            Action::Probe { run, patience, .. } => Some(format!(
                 "probe {}{}",
                 run.0,
                 patience.map_or(String::new(), |time| format!(" for {time:?}"))

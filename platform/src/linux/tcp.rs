@@ -66,6 +66,9 @@ pub(crate) fn health(socket: BorrowedFd<'_>) -> io::Result<Health> {
         since_last_ack: Duration::from_millis(info.tcpi_last_ack_recv.into()),
         sent: info.tcpi_segs_out,
         received: info.tcpi_segs_in,
+        acknowledgements: info.tcpi_segs_in.wrapping_sub(info.tcpi_data_segs_in),
+        acknowledged: info.tcpi_bytes_acked,
+        bytes_received: info.tcpi_bytes_received,
     })
 }
 

@@ -1,0 +1,149 @@
+//! Facts that come at the worst moment.
+
+use std::time::Duration;
+
+use netroam::{
+    connect::Failure,
+    ssh::Ending,
+    supervisor::{Action, Again, Answer, AttemptId, Dialler, Exit, Input, RunId, Status},
+};
+
+use super::world::{CAFE, HOME, Net, World, deeds};
+
+const V6: Net = Net {
+    interface: "wlan0",
+    address: "2001:db8::7",
+    gateway: "fe80::1",
+};
+
+#[test]
+fn a_v6_only_cafe_whose_resolver_is_not_up_yet_is_tried_again() {
+    let mut world = World::attached(HOME);
+    world.look(&[], None);
+    world.ended(1, Ending::EndedByUs);
+    assert_eq!(deeds(&world.look(&[V6], None)), ["dial 2"]);
+    world.tell(Input::NotConnected {
+        attempt: AttemptId(2),
+        failure: Failure::Resolve("Temporary failure in name resolution".into()),
+    });
+    assert!(
+        world.supervisor.poll_timeout().is_some(),
+        "stuck: online, but nothing will ever be tried again"
+    );
+}
+
+#[test]
+fn a_command_that_finished_while_it_was_told_to_end_gives_its_status() {
+    let mut world = World::new(Again::Never, Dialler::Ours, true);
+    world.attach(HOME);
+    world.look(&[CAFE], Some(CAFE));
+    let done = world.ended(1, Ending::Finished { status: 0 });
+    assert!(
+        done.iter()
+            .any(|a| matches!(a, Action::Finish(Exit::Ssh(Ending::Finished { status: 0 })))),
+        "{done:?}"
+    );
+}
+
+#[test]
+fn rerun_does_not_rerun_what_finished() {
+    let mut world = World::new(Again::Rerun, Dialler::Ours, true);
+    world.attach(HOME);
+    world.look(&[CAFE], Some(CAFE));
+    world.connected(2, CAFE);
+    let done = world.ended(1, Ending::Finished { status: 0 });
+    assert!(
+        !deeds(&done).iter().any(|d| d.starts_with("start")),
+        "{:?}",
+        deeds(&done)
+    );
+}
+
+#[test]
+fn a_command_that_was_authenticated_in_its_last_moment_is_not_run_twice() {
+    let mut world = World::new(Again::Never, Dialler::Ours, true);
+    world.look(&[HOME], Some(HOME));
+    world.connected(1, HOME);
+    assert_eq!(deeds(&world.look(&[CAFE], Some(CAFE))), ["end 1", "dial 2"]);
+    world.tell(Input::Authenticated(RunId(1)));
+    world.connected(2, CAFE);
+    let done = world.ended(1, Ending::EndedByUs);
+    assert!(
+        !deeds(&done).iter().any(|d| d.starts_with("start")),
+        "{:?}",
+        deeds(&done)
+    );
+}
+
+#[test]
+fn an_accepted_connection_is_not_abandoned_when_the_probe_says_silent() {
+    let mut world = World::attached(HOME);
+    world.look(&[HOME, CAFE], Some(CAFE));
+    world.tell(Input::Reached(AttemptId(2)));
+    let done = deeds(&world.probed(1, Answer::Silent));
+    assert!(!done.contains(&"discard 2".to_string()), "{done:?}");
+}
+
+#[test]
+fn a_ready_connection_is_used_when_ssh_itself_reports_the_loss() {
+    let mut world = World::attached(HOME);
+    world.look(&[HOME, CAFE], Some(CAFE));
+    world.connected(2, CAFE);
+    let done = deeds(&world.ended(
+        1,
+        Ending::Lost {
+            why: "Broken pipe".into(),
+        },
+    ));
+    assert_eq!(done, ["start 2 over 2"]);
+}
+
+#[test]
+fn no_path_no_stopped_ssh_either() {
+    let mut world = World::attached(HOME);
+    world.look(&[HOME, CAFE], Some(CAFE));
+    world.probed(1, Answer::Silent);
+    let mut done = deeds(&world.look(&[], None));
+    done.extend(deeds(
+        &world
+            .pass(Duration::from_secs(86400))
+            .into_iter()
+            .map(|a| a.1)
+            .collect::<Vec<_>>(),
+    ));
+    assert!(done.contains(&"kill 1".to_string()), "{done:?}");
+}
+
+#[test]
+fn a_run_that_never_logged_in_lost_nothing_that_was_typed() {
+    let mut world = World::attached(HOME);
+    world.look(&[CAFE], Some(CAFE));
+    world.ended(1, Ending::EndedByUs);
+    world.connected(2, CAFE);
+    world.look(&[HOME], Some(HOME));
+    let said = world.tell(Input::Ended {
+        run: RunId(2),
+        ending: Ending::EndedByUs,
+        unacknowledged: true,
+    });
+    assert!(
+        !said.iter().any(|a| matches!(a, Action::Say(_))),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn nothing_is_said_of_holding_after_a_blip() {
+    let mut world = World::attached(HOME);
+    world.look(&[HOME], None);
+    world.look(&[HOME], Some(HOME));
+    world.probed(1, Answer::Alive);
+    // The second of two equal blips is shown like the first.
+    let shown = world.look(&[HOME], None);
+    assert!(
+        shown
+            .iter()
+            .any(|a| matches!(a, Action::Show(Status::Holding(_)))),
+        "{shown:?}"
+    );
+}
