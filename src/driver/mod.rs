@@ -7,6 +7,7 @@
 
 mod act;
 mod dir;
+mod ear;
 mod pace;
 mod run;
 mod session;

@@ -1,0 +1,185 @@
+//! Listening to one run: its log, what it says, its end.
+
+use std::{fs::File, io::Write as _};
+
+use netroam_platform::{process::Change, readable::Readable};
+use tokio::{
+    select,
+    sync::{mpsc, oneshot},
+};
+
+use super::{Message, act::report_to};
+use crate::{
+    ssh::{Ending, Evidence, LogEvent, LogLine, LogReader, classify, ending, log::is_goodbye},
+    supervisor::RunId,
+};
+
+/// How much of what ssh wrote to its standard error is kept to judge its end: far more than its last two lines.
+const LAST_WORDS: usize = 4096;
+
+/// Listens to one run: its log, its last words, its end.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not exclude each other"
+)]
+pub(super) struct Ear {
+    pub(super) id: RunId,
+    pub(super) log: LogReader,
+    pub(super) heard: Vec<LogEvent>,
+    /// The end of what it wrote to its standard error.
+    pub(super) words: Vec<u8>,
+    /// Its goodbye, until it is known whether that is true; `None` where the user does not want to hear it.
+    pub(super) goodbye: Option<Vec<u8>>,
+    /// Where the user wants to have what ssh logs.
+    pub(super) log_file: Option<File>,
+    pub(super) context: bool,
+    /// On a terminal, where somebody can type `~.`.
+    pub(super) escapable: bool,
+    pub(super) exit_on_forward_failure: bool,
+    pub(super) fifo: Readable,
+    pub(super) stderr: Option<Readable>,
+    pub(super) unattended: bool,
+    pub(super) messages: mpsc::UnboundedSender<Message>,
+}
+
+impl Ear {
+    /// Listens until ssh is gone, and then says how it ended; `end` also says whether netroam had told it to.
+    pub(super) async fn listen(
+        mut self,
+        mut end: oneshot::Receiver<(Change, bool)>,
+        log_path: std::path::PathBuf,
+    ) {
+        let mut unlinked = false;
+        let (change, told) = loop {
+            select! {
+                biased;
+                ready = self.fifo.readable() => {
+                    if !unlinked {
+                        // ssh has it open: nothing is left behind whatever becomes of us.
+                        unlinked = std::fs::remove_file(&log_path).is_ok();
+                    }
+                    if ready.is_err() || !self.read_log() {
+                        break end.await.unwrap_or((Change::Exited(u8::MAX), true));
+                    }
+                }
+                ready = readable(self.stderr.as_ref()) => {
+                    if ready.is_err() || !self.read_stderr() {
+                        self.stderr = None;
+                    }
+                }
+                ended = &mut end => break ended.unwrap_or((Change::Exited(u8::MAX), true)),
+            }
+        };
+        self.read_log();
+        self.read_stderr();
+        if !unlinked && let Err(error) = std::fs::remove_file(&log_path) {
+            tracing::debug!(%error, "the log fifo was not there any more");
+        }
+        if let Some(line) = self.log.finish() {
+            self.hear(line);
+        }
+        let evidence = Evidence {
+            exit: match change {
+                Change::Signalled(signal) => ending::Exit::Signal(signal),
+                Change::Exited(status) => ending::Exit::Status(status.into()),
+                Change::Stopped(_) | Change::Continued => ending::Exit::Status(u8::MAX.into()),
+            },
+            log: &self.heard,
+            stderr: &self.words,
+            ended_by_us: told,
+            unattended: self.unattended,
+            context: self.context,
+            escapable: self.escapable,
+            exit_on_forward_failure: self.exit_on_forward_failure,
+        };
+        let ending = classify(&evidence);
+        if let Some(goodbye) = self.goodbye
+            && matches!(
+                ending,
+                Ending::Finished { .. } | Ending::RemoteKilled | Ending::Escaped
+            )
+        {
+            report_to(&self.messages, Message::Said(goodbye));
+        }
+        report_to(&self.messages, Message::Over(self.id, ending));
+    }
+
+    /// Reads what is there; false at the end of the fifo, which cannot be while we hold it open for writing too.
+    fn read_log(&mut self) -> bool {
+        let mut buffer = [0; 8192];
+        loop {
+            match self.fifo.try_read(&mut buffer) {
+                Ok(Some(0)) | Err(_) => return false,
+                Ok(Some(count)) => {
+                    for line in self.log.feed(&buffer[..count]) {
+                        self.hear(line);
+                    }
+                }
+                Ok(None) => return true,
+            }
+        }
+    }
+
+    fn hear(&mut self, line: LogLine) {
+        tracing::trace!(run = self.id.0, line.text, "ssh");
+        if line.shown {
+            let bytes = format!("{}\r\n", line.text).into_bytes();
+            match &mut self.log_file {
+                None => report_to(&self.messages, Message::Said(bytes)),
+                Some(file) => {
+                    if let Err(error) = file.write_all(&bytes) {
+                        tracing::warn!(%error, "cannot write ssh's log file");
+                    }
+                }
+            }
+        }
+        if let Some(event) = line.event {
+            if event == LogEvent::Authenticated {
+                report_to(&self.messages, Message::Authenticated(self.id));
+            }
+            if let LogEvent::Connecting(address) = event {
+                report_to(&self.messages, Message::FirstHop(self.id, vec![address]));
+            }
+            self.heard.push(event);
+        }
+    }
+
+    fn read_stderr(&mut self) -> bool {
+        let mut buffer = [0; 4096];
+        loop {
+            let Some(stderr) = &self.stderr else {
+                return false;
+            };
+            match stderr.try_read(&mut buffer) {
+                Ok(Some(0)) | Err(_) => return false,
+                Ok(Some(count)) => {
+                    self.words.extend_from_slice(&buffer[..count]);
+                    let surplus = self.words.len().saturating_sub(LAST_WORDS);
+                    self.words.drain(..surplus);
+                    self.pass_on(&buffer[..count]);
+                }
+                Ok(None) => return true,
+            }
+        }
+    }
+
+    /// ssh writes each of its lines at once, so that a line is never in two pieces here.
+    fn pass_on(&mut self, said: &[u8]) {
+        let (goodbye, rest): (Vec<&[u8]>, Vec<&[u8]>) = said
+            .split_inclusive(|byte| *byte == b'\n')
+            .partition(|line| is_goodbye(line));
+        if let Some(kept) = &mut self.goodbye {
+            kept.extend(goodbye.concat());
+        }
+        if !rest.is_empty() {
+            report_to(&self.messages, Message::Said(rest.concat()));
+        }
+    }
+}
+
+async fn readable(stderr: Option<&Readable>) -> std::io::Result<()> {
+    match stderr {
+        Some(stderr) => stderr.readable().await,
+        None => std::future::pending().await,
+    }
+}
