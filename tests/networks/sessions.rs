@@ -83,7 +83,7 @@ fn two_laptops_share_a_session_and_never_fight() {
             &mine,
             "attached elsewhere now, Enter takes it back [q: quit]",
         );
-        let before = lab.server().connections().all;
+        let before = lab.server().connections().authenticated;
         // Not even a new network is a reason to steal it back.
         lab.move_to(Net::Cafe).unwrap();
         ticking(&theirs, clock::wall());
@@ -93,7 +93,7 @@ fn two_laptops_share_a_session_and_never_fight() {
             "{}",
             mine.screen()
         );
-        assert_eq!(lab.server().connections().all, before + 1);
+        assert_eq!(lab.server().connections().authenticated, before + 1);
         mine.type_keys("\r").unwrap();
         ticking(&mine, clock::wall());
         status(&theirs, "attached elsewhere now");
