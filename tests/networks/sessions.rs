@@ -177,7 +177,9 @@ fn without_a_terminal_a_session_that_is_gone_ends_netroam() {
         .wait_for_stderr("waiting for the network", SOON)
         .unwrap();
     eventually("the session to end", || {
-        lab.server().sh_as("dev", "screen -S probe -X quit").is_ok()
+        lab.server()
+            .sh_as("dev", "screen -S probe -X quit; ! screen -ls probe")
+            .is_ok()
     });
     lab.arrive(Net::Home).unwrap();
     assert_eq!(
