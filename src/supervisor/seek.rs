@@ -18,14 +18,22 @@ impl Supervisor {
                 self.kill_silenced();
                 self.show(Status::NoPath(why));
             }
-            // These go over the very path: the server must not see them given up.
-            Reach::Over(path) if !self.attempts.is_empty() && path == self.dialled_over => {}
+            // These go over a path that is still there: the server must not see them given up.
+            Reach::Over(_) if !self.attempts.is_empty() && self.dialled_path_is_there() => {}
             Reach::Over(_) => {
                 self.discard_attempts();
                 self.cadence.restart(now);
                 self.dial_if_due(now);
             }
         }
+    }
+
+    fn dialled_path_is_there(&self) -> bool {
+        let (Some(dialled), Some(look)) = (&self.dialled_over, &self.look) else {
+            return false;
+        };
+        let there = |answer: &Lookup| matches!(answer, Lookup::Found(path) if path == dialled);
+        look.paths.values().any(there)
     }
 
     /// As [`Self::seek`], on a network that has changed. There the name may have another address (a network with only IPv6 and NAT64, a

@@ -176,12 +176,11 @@ fn without_a_terminal_a_session_that_is_gone_ends_netroam() {
     piped
         .wait_for_stderr("waiting for the network", SOON)
         .unwrap();
-    lab.server()
-        .sh_as(
-            "dev",
-            "screen -S probe -X quit; while screen -ls probe; do sleep 0.01; done",
-        )
-        .unwrap();
+    eventually("the session to end", || {
+        lab.server()
+            .sh_as("dev", "screen -S probe -X quit; ! screen -ls probe")
+            .is_ok()
+    });
     lab.arrive(Net::Home).unwrap();
     assert_eq!(
         piped.wait_exit(SOON).unwrap().code(),

@@ -8,7 +8,9 @@ use netroam::{
     supervisor::{Action, Again, Answer, AttemptId, Dialler, Exit, Input, RunId, Status},
 };
 
-use super::world::{CAFE, HOME, Net, World, deeds};
+use netroam_platform::{Lookup, NoPath};
+
+use super::world::{CAFE, HOME, Net, SERVER, World, deeds, ip, look};
 
 const V6: Net = Net {
     interface: "wlan0",
@@ -146,4 +148,15 @@ fn nothing_is_said_of_holding_after_a_blip() {
             .any(|a| matches!(a, Action::Show(Status::Holding(_)))),
         "{shown:?}"
     );
+}
+
+#[test]
+fn an_attempt_is_not_given_up_because_the_other_family_gets_a_path_too() {
+    let mut world = World::new(Again::Attach, Dialler::Ours, true);
+    let mut here = look(&[V6], Lookup::None(NoPath::NoRoute));
+    here.paths
+        .insert(ip("2001:db8:1::5"), Lookup::Found(V6.path()));
+    assert_eq!(deeds(&world.tell(Input::Looked(here.clone()))), ["dial 1"]);
+    here.paths.insert(ip(SERVER), Lookup::Found(HOME.path()));
+    assert_eq!(deeds(&world.tell(Input::Looked(here))), [""; 0]);
 }

@@ -188,6 +188,10 @@ fn judge(route: &Route, snapshot: &Snapshot, query: &Query) -> Lookup {
         Some(source) if link_local(source) && !link_local(query.destination) => {
             Lookup::None(NoPath::NoRoute)
         }
+        // When the last address goes before the route, the kernel takes one of the loopback interface for a moment (seen on Linux 6.18).
+        Some(source) if source.is_loopback() && !query.destination.is_loopback() => {
+            Lookup::None(NoPath::NoRoute)
+        }
         Some(source) => Lookup::Found(Path {
             index,
             interface: interface.name.clone(),
