@@ -52,7 +52,7 @@ impl From<anyhow::Error> for Refusal {
     }
 }
 
-/// Keeps the session until it ends; the exit status is the remote command's, ssh's, or netroam's own ([`report::status`]).
+/// Keeps the session until it ends; the exit status is the remote command's, ssh's, or netroam's own ([`mod@report::status`]).
 pub(super) fn run(watch: &Watch, ssh: &OsStr, version: Version) -> Result<ExitCode> {
     let args = match Args::parse(&watch.ssh, version) {
         Ok(Asked::Session(args)) => args,

@@ -1,7 +1,7 @@
 //! The one `select!` loop, and the one place that carries actions out.
 //!
 //! Everything that happens (an event of the operating system, a child's end, an attempt's result, a key, a signal) becomes an
-//! [`Input`] of the supervisor; every [`Action`] that it answers with is carried out here. The driver decides nothing.
+//! [`Input`] of the supervisor; every [`Action`](crate::supervisor::Action) that it answers with is carried out here. The driver decides nothing.
 //!
 //! Idle it costs nothing: no timer runs unless the supervisor asked for one, and the kernel watches the connection.
 
