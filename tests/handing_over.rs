@@ -166,7 +166,7 @@ fn the_hand_over_verb_says_what_is_wrong() {
         (status.code(), String::from_utf8(stderr).unwrap())
     };
     let (status, text) = said(verb());
-    assert_eq!(status, Some(255));
+    assert_eq!(status, Some(240));
     assert_eq!(
         text,
         "netroam: hand-over is for ssh to run, with NETROAM_HANDOVER set\n"
