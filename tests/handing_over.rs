@@ -174,7 +174,7 @@ fn the_hand_over_verb_says_what_is_wrong() {
     let mut command = verb();
     command.env(handover::VARIABLE, "/nonexistent/socket");
     let (status, text) = said(command);
-    assert_eq!(status, Some(255));
+    assert_eq!(status, Some(240));
     assert!(
         text.starts_with("netroam: cannot reach the session at /nonexistent/socket: "),
         "{text}"
