@@ -20,7 +20,10 @@ fn from_home_to_the_cafe_with_nothing_between() {
     lab.arrive(Net::Cafe).unwrap();
     ticking(&terminal, there);
     assert_ne!(own(&terminal), first);
-    assert_eq!(lab.server().connections().unauthenticated(), 0);
+    // Leaving takes one family's address before the other's: a dial over the remaining one may reach the server before that goes too. That
+    // connection died with its path; no other may be given up.
+    let connections = lab.server().connections();
+    assert!(connections.unauthenticated() <= 1, "{connections:?}");
 }
 
 #[test]
