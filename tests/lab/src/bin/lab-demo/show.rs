@@ -102,7 +102,9 @@ fn arrive(lab: &Lab, watch: &Watch, terminal: &Terminal, place: Place) -> Result
     // Written after the move, so it came over the new path.
     let tick = terminal.wait_for_tick(moved, PATIENCE)?;
     let route = watch.route_came(moving).unwrap_or(moved);
-    if let Some(syn) = watch.sniffer.syns(moving).first() {
+    // A dial that began on the path before says nothing of this one.
+    let syns = watch.sniffer.syns(moving);
+    if let Some(syn) = syns.iter().find(|syn| syn.at >= route) {
         println!(
             "The next connection's first packet left {:.1} ms after the kernel told of the new path.",
             seconds(route, syn.at) * 1e3
