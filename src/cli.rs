@@ -4,6 +4,8 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::supervisor::Via;
+
 /// Keeps ssh sessions alive on a laptop that moves.
 #[derive(Debug, Parser)]
 #[command(name = "netroam", version, max_term_width = 100)]
@@ -49,8 +51,8 @@ pub struct Watch {
     #[arg(long, value_enum)]
     pub scrollback: Option<ScrollbackChoice>,
 
-    /// Over what to connect: any path that the kernel has
-    #[arg(long, value_enum)]
+    /// Over what to connect: any path, a tunnel, an interface by name or pattern (`wg*`), or auto: as the last time [default: auto]
+    #[arg(long, value_name = "auto|any|tunnel|INTERFACE")]
     pub via: Option<Via>,
 
     /// Who connects: netroam, or ssh as it always does
@@ -116,14 +118,6 @@ pub enum ScrollbackChoice {
     Native,
     /// In screen or tmux.
     Mux,
-}
-
-/// Over what to connect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Via {
-    /// Any path that the kernel has.
-    Any,
 }
 
 /// Who connects.

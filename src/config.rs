@@ -10,7 +10,10 @@ use anyhow::{Context as _, Result};
 use etcetera::{BaseStrategy as _, base_strategy::choose_base_strategy};
 use serde::Deserialize;
 
-use crate::cli::{ContextChoice, DialChoice, ScrollbackChoice, Via};
+use crate::{
+    cli::{ContextChoice, DialChoice, ScrollbackChoice},
+    supervisor::Via,
+};
 
 /// The whole file. A key that is not known is an error, not a surprise later.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

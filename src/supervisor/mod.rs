@@ -21,12 +21,14 @@ mod fact;
 mod judge;
 mod run;
 mod seek;
+mod via;
 
 pub use fact::{
     Action, Answer, AttemptId, Exit, Input, Look, Need, Notice, Purpose, Reason, RunId, Status,
     Wish,
 };
 pub use judge::{Connection, Verdict, judge};
+pub use via::{Via, Wanted};
 
 use cadence::Cadence;
 use run::{Run, State, found};
