@@ -22,6 +22,8 @@ pub enum Verb {
     Watch(Watch),
     /// Print what the operating system says of the network, as it comes
     Events(Events),
+    /// Drop what was learnt of a host: its addresses, and how it was last reached
+    Forget(Forget),
     /// Pass the dialled connection to ssh, which runs this by itself
     #[command(hide = true)]
     HandOver,
@@ -94,6 +96,14 @@ pub struct Events {
     /// Addresses whose path is looked up after each burst of events
     #[arg(value_name = "ADDRESS")]
     pub destinations: Vec<std::net::IpAddr>,
+}
+
+/// `netroam forget HOST…`
+#[derive(Debug, Args)]
+pub struct Forget {
+    /// Hosts, as for watch
+    #[arg(value_name = "HOST", required = true)]
+    pub hosts: Vec<String>,
 }
 
 /// What keeps the work on the remote host.

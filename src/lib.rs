@@ -8,16 +8,20 @@
 //! - [`connect`]: dialling the first hop, checking its banner, handing the socket to ssh, probing it.
 //! - [`context`]: screen and tmux: the remote command that attaches.
 //! - [`terminal`]: the local terminal: saved, restored, the status line.
+//! - [`learnt`]: what the last good runs taught of a host.
 //! - [`commands`]: one file per verb.
 //! - [`report`]: every line a user reads.
-//! - [`cli`], [`config`], [`log`]: what netroam is told, and where it writes down what it did.
+//! - [`cli`], [`config`], [`log`], [`dirs`]: what netroam is told, and where it writes down what it did.
 
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod connect;
 pub mod context;
+pub mod dirs;
 pub mod driver;
+mod file_name;
+pub mod learnt;
 pub mod log;
 pub mod report;
 pub mod ssh;

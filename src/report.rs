@@ -184,6 +184,16 @@ pub fn notice(host: &str, notice: &Notice) -> String {
     }
 }
 
+/// What became of the wish to forget a host, of which something was known or not.
+pub fn forgotten(host: &str, known: bool) -> String {
+    let host = plain(host);
+    if known {
+        format!("{host}: forgotten")
+    } else {
+        format!("{host}: nothing was known")
+    }
+}
+
 /// The last line, if the end needs one, and the exit status. ssh has said already what a plain ssh says.
 pub fn exit(host: &str, exit: &Exit) -> (Option<String>, u8) {
     let (text, code) = match exit {

@@ -6,11 +6,14 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::{
     cli::{Cli, Verb},
-    connect, report,
+    connect, dirs,
+    learnt::Store,
+    report,
     ssh::{Version, split},
 };
 
 mod events;
+mod forget;
 mod watch;
 
 /// Reads the command line, does what it says, and gives the exit status.
@@ -59,7 +62,7 @@ fn watch_words(words: &[OsString]) -> anyhow::Result<ExitCode> {
         .chain(split.ssh);
     match Cli::parse_from(separated).verb {
         Verb::Watch(watch) => watch::run(&watch, &ssh, version),
-        Verb::Events(_) | Verb::HandOver => unreachable!("the verb was watch"),
+        Verb::Events(_) | Verb::Forget(_) | Verb::HandOver => unreachable!("the verb was watch"),
     }
 }
 
@@ -67,6 +70,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {
         Verb::Watch(_) => unreachable!("watch is read on its own"),
         Verb::Events(events) => events::run(&events),
+        Verb::Forget(forget) => forget::run(&forget, &Store::new(&dirs::state()?)),
         Verb::HandOver => connect::handover::fetch().map(|()| ExitCode::SUCCESS),
     }
 }

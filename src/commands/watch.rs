@@ -22,6 +22,7 @@ use crate::{
     config::{Configuration, Preferences},
     connect::{Family, Target},
     context::{BadName, Claims, InUse, Mux, Name, Scrollback, Token},
+    dirs,
     driver::{self, Context, Session},
     log, report,
     ssh::{AddressFamily, Args, Asked, Config, Dial, Ending, SessionType, Version},
@@ -123,11 +124,7 @@ fn session(
     })?;
     let keeper = keeper(watch, &preferences, &args, &config)?;
     let base = choose_base_strategy().context("cannot find the home directory")?;
-    let state = base
-        .state_dir()
-        .unwrap_or_else(|| base.data_dir())
-        .join("netroam");
-    let directory = Claims::directory(base.runtime_dir().as_deref(), &state);
+    let directory = Claims::directory(base.runtime_dir().as_deref(), &dirs::state()?);
     let claims = Claims::new(&directory, &config.user, &config.hostname, config.port)?;
     let dial = config.dial(ssh, &args)?;
     let wanted = watch.dial.or(preferences.dial).unwrap_or(DialChoice::Auto);
