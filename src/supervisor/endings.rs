@@ -86,11 +86,6 @@ impl Supervisor {
             Ending::Unreachable { why } => {
                 self.not_reached(now, Status::RetryingSsh(why.clone()), why, unacknowledged);
             }
-            Ending::UnknownHost { why }
-                if self.runs == 1 && matches!(self.reach(), Reach::Over(_)) =>
-            {
-                self.finish(Exit::NoSuchHost(why));
-            }
             Ending::UnknownHost { why } => {
                 self.not_reached(
                     now,
@@ -154,11 +149,12 @@ impl Supervisor {
         self.show(status);
     }
 
-    fn wait_and_seek(&mut self, now: Time) {
+    pub(super) fn wait_and_seek(&mut self, now: Time) {
         self.discard_attempts();
+        self.without = false;
         if let Reach::Not(why) = self.reach() {
             self.cadence.stop();
-            self.show(Status::NoPath(why));
+            self.show_no_path(why, None);
         } else {
             self.cadence.refused(now, self.random.f64());
         }
