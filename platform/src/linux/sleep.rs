@@ -29,8 +29,8 @@ const SHORTEST: Duration = Duration::from_millis(500);
 /// The year 2100. The timer never expires; what matters is that it is cancelled.
 const FAR: i64 = 4_102_444_800;
 
-/// Word of a sleep to come that is read within this long after a wake was told is about the sleep before it: logind says it, and
-/// the machine sleeps before we get to read it.
+/// Word of a sleep to come that is read within this long after the clocks have told of a wake is about the sleep before it: logind
+/// says it, and the machine sleeps before we get to read it.
 const LATE: Duration = Duration::from_secs(5);
 
 /// Knows how long the machine has slept.
@@ -58,8 +58,16 @@ pub(super) struct Reading {
 struct Wakes {
     /// The time slept that is told already.
     before: Duration,
-    /// The last wake was told at this time awake, and no sleep was announced since.
-    told: Option<Duration>,
+    told: Told,
+}
+
+/// Whether a wake was told since the last sleep was announced, and what told it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    No,
+    /// At this time awake.
+    ByClocks(Duration),
+    ByLogind,
 }
 
 impl Sleep {
@@ -110,35 +118,41 @@ impl Wakes {
     fn since(now: Reading) -> Self {
         Self {
             before: now.asleep,
-            told: None,
+            told: Told::No,
         }
     }
 
     /// A look at the clocks: the time slept since the last wake that was told, if there was a sleep.
     fn looked(&mut self, now: Reading) -> Option<Duration> {
-        (now.asleep.saturating_sub(self.before) >= SHORTEST).then(|| self.tell(now))
+        (now.asleep.saturating_sub(self.before) >= SHORTEST)
+            .then(|| self.tell(now, Told::ByClocks(now.awake)))
     }
 
     /// What logind said, as read now: the time slept, if there is a wake to be told.
     fn said(&mut self, phase: Phase, now: Reading) -> Option<Duration> {
-        if let Some(slept) = self.looked(now) {
-            return Some(slept);
-        }
-        match phase {
-            Phase::Sleeping => {
-                self.told = self
-                    .told
-                    .filter(|told| now.awake.saturating_sub(*told) < LATE);
-                None
+        match (phase, self.told) {
+            (Phase::Sleeping, told) => {
+                // Its word is older than what the clocks say now, and than what they said just before.
+                let late =
+                    matches!(told, Told::ByClocks(at) if now.awake.saturating_sub(at) < LATE);
+                if !late {
+                    self.told = Told::No;
+                }
+                self.looked(now)
             }
-            Phase::Awake => self.told.is_none().then(|| self.tell(now)),
+            (Phase::Awake, Told::No) => Some(self.tell(now, Told::ByLogind)),
+            (Phase::Awake, Told::ByClocks(_) | Told::ByLogind) => {
+                let slept = self.looked(now);
+                self.told = Told::ByLogind;
+                slept
+            }
         }
     }
 
-    fn tell(&mut self, now: Reading) -> Duration {
+    fn tell(&mut self, now: Reading, told: Told) -> Duration {
         let slept = now.asleep.saturating_sub(self.before);
         self.before = now.asleep;
-        self.told = Some(now.awake);
+        self.told = told;
         slept
     }
 }
@@ -263,6 +277,9 @@ mod tests {
         assert_eq!(wakes.looked(at(200, s(120))), Some(s(60)));
         assert_eq!(wakes.said(Phase::Sleeping, at(200, s(120))), None);
         assert_eq!(wakes.said(Phase::Awake, at(202, s(120))), None);
+        // Awake for a moment only.
+        assert_eq!(wakes.said(Phase::Sleeping, at(203, s(120))), None);
+        assert_eq!(wakes.said(Phase::Awake, at(204, s(120))), Some(s(0)));
         // Two sleeps between two words of it.
         assert_eq!(wakes.said(Phase::Sleeping, at(300, s(120))), None);
         assert_eq!(wakes.looked(at(301, s(130))), Some(s(10)));
