@@ -237,6 +237,12 @@ pub fn forgotten(host: &str, known: bool) -> String {
 pub fn exit(host: &str, exit: &Exit) -> (Option<String>, u8) {
     let (text, code) = match exit {
         Exit::Ssh(ending) => return ssh_exit(host, ending),
+        Exit::StrangeKey(path) => (
+            format!(
+                "this network ({path}) is not the one of the last connection, and whoever answers in it has another host key; stopping\nhint: this may be somebody else's machine; try from a network that you know. netroam accepts no key for you"
+            ),
+            status::HOST_KEY,
+        ),
         Exit::TakenOver => (
             "the session was taken over elsewhere".into(),
             status::TAKEN_OVER,

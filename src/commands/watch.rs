@@ -93,6 +93,7 @@ pub(super) fn run(watch: &Watch, ssh: &OsStr, version: Version) -> Result<ExitCo
     match exit {
         Exit::Signal(signal) | Exit::Ssh(Ending::Interrupted { signal }) => process::die_of(signal),
         Exit::Ssh(_)
+        | Exit::StrangeKey(_)
         | Exit::TakenOver
         | Exit::ContextGone
         | Exit::PersonNeeded(_)

@@ -25,6 +25,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use netroam_platform::{
+    Path,
     clock::{self, Time},
     process::{self, Change, Pid},
 };
@@ -104,11 +105,13 @@ pub async fn keep(session: Session) -> Result<Exit> {
         // A stopped ssh still listens on the ports that the next one is to listen on.
         may_silence: session.config.forwards.is_empty(),
         via: session.via.clone(),
-        last: session
-            .learnt
-            .last
-            .as_ref()
-            .map(|last| (last.interface.clone(), last.tunnel)),
+        last: session.learnt.last.as_ref().map(|last| Path {
+            index: 0,
+            interface: last.interface.clone(),
+            source: last.source,
+            gateway: last.gateway,
+            tunnel: last.tunnel,
+        }),
         seed: fastrand::u64(..),
     };
     let mut driver = Driver {

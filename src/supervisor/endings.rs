@@ -1,6 +1,6 @@
 //! What the end of a run means for the session.
 
-use netroam_platform::clock::Time;
+use netroam_platform::{Path, clock::Time};
 
 use super::{
     Action, Again, Dialler, Exit, GivenUp, Need, Notice, Phase, Reach, Reason, Run, RunId, SETTLED,
@@ -66,12 +66,15 @@ impl Supervisor {
             Ending::Denied { why } if self.lost.is_some() && self.settings.attended => {
                 self.park(Need::Question(why));
             }
+            Ending::HostKeyChanged => {
+                let strange = self.strange_path().map(Exit::StrangeKey);
+                self.finish(strange.unwrap_or(Exit::Ssh(ending)));
+            }
             Ending::Finished { .. }
             | Ending::RemoteKilled
             | Ending::Escaped
             | Ending::Interrupted { .. }
             | Ending::Denied { .. }
-            | Ending::HostKeyChanged
             | Ending::HostKeyRefused
             | Ending::Unusable { .. } => self.finish(Exit::Ssh(ending)),
             Ending::Lost { why } => self.lost_by_ssh(now, why, unacknowledged),
@@ -103,6 +106,16 @@ impl Supervisor {
             Ending::ContextGone if self.settings.attended => self.park(Need::ContextGone),
             Ending::ContextGone => self.finish(Exit::ContextGone),
         }
+    }
+
+    /// The path of the live run, where the session was attached last in another network: over another interface or gateway.
+    fn strange_path(&self) -> Option<Path> {
+        let Phase::Running(run) = &self.phase else {
+            return None;
+        };
+        let (path, last) = (run.path.as_ref()?, self.last.as_ref()?);
+        let same = path.interface == last.interface && path.gateway == last.gateway;
+        (!same).then(|| path.clone())
     }
 
     /// The connection broke without a word from the kernel before: the server went away, or its silence lasted too long.

@@ -345,6 +345,8 @@ pub enum Notice {
 pub enum Exit {
     /// As a plain ssh would have ended.
     Ssh(Ending),
+    /// The host key is not the known one, on a network over which the session was not attached last.
+    StrangeKey(Path),
     /// Taken over elsewhere, and nobody is there to press Enter.
     TakenOver,
     /// The context is gone, and nobody is there to press Enter.

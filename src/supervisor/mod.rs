@@ -75,8 +75,8 @@ pub struct Settings {
     pub may_silence: bool,
     /// Over what the first hop may be reached.
     pub via: Via,
-    /// The interface over which the session was attached last, and whether that was a tunnel.
-    pub last: Option<(String, bool)>,
+    /// The path over which the session was attached last; its index means nothing.
+    pub last: Option<Path>,
     /// Seeds the jitter, so that a run of the supervisor can be repeated.
     pub seed: u64,
 }
@@ -102,8 +102,8 @@ pub struct Supervisor {
     wanted: Wanted,
     /// A person wants an attempt over whatever there is.
     without: bool,
-    /// The interface over which the session was attached last.
-    last_interface: Option<String>,
+    /// The path over which the session was attached last.
+    last: Option<Path>,
     /// The interface over which large packets were swallowed.
     small: Option<String>,
     lost: Option<(Reason, Time)>,
@@ -145,11 +145,11 @@ impl Supervisor {
     /// Begins a session that has done nothing yet. The first look starts it.
     pub fn new(settings: Settings) -> Self {
         let random = fastrand::Rng::with_seed(settings.seed);
-        let last_was_tunnel = settings.last.as_ref().is_some_and(|(_, tunnel)| *tunnel);
+        let last_was_tunnel = settings.last.as_ref().is_some_and(|path| path.tunnel);
         Self {
             wanted: settings.via.wanted(last_was_tunnel),
             without: false,
-            last_interface: settings.last.as_ref().map(|(name, _)| name.clone()),
+            last: settings.last.clone(),
             small: None,
             settings,
             look: None,

@@ -324,7 +324,7 @@ impl Supervisor {
                 self.wanted = self.settings.via.wanted(path.tunnel);
                 run.wanted = self.wanted.clone();
             }
-            self.last_interface = Some(path.interface.clone());
+            self.last = Some(path.clone());
             self.act(Action::Learn { path, peer });
         }
         self.without = false;

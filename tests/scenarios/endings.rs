@@ -167,6 +167,27 @@ fn a_plain_command_is_never_run_twice() {
 }
 
 #[test]
+fn another_host_key_in_a_strange_network_is_blamed_on_the_network_first() {
+    let mut world = World::attached(HOME);
+    world.look(&[CAFE], Some(CAFE));
+    world.ended(1, Ending::EndedByUs);
+    world.connected(2, CAFE);
+    let done = world.ended(2, Ending::HostKeyChanged);
+    assert_eq!(finish(&done), Some(&Exit::StrangeKey(CAFE.path())));
+
+    let mut world = World::attached(HOME);
+    world.ended(
+        1,
+        Ending::Lost {
+            why: "reset".into(),
+        },
+    );
+    world.connected(2, HOME);
+    let done = world.ended(2, Ending::HostKeyChanged);
+    assert_eq!(finish(&done), Some(&Exit::Ssh(Ending::HostKeyChanged)));
+}
+
+#[test]
 fn a_name_that_nobody_knows_here_is_waited_for_and_asked_for_again_when_names_change() {
     let no_such = || Failure::NoSuchName("Name or service not known".into());
     let unknown = |world: &mut World, attempt| {

@@ -112,7 +112,7 @@ fn a_tunnel_that_comes_while_a_person_tries_without_it_is_dialled_in_its_place()
 
 #[test]
 fn what_was_learnt_before_holds_from_the_first_look_on() {
-    let last = Some(("tun0".to_owned(), true));
+    let last = Some(VPN.path());
     let mut world = World::via(Again::Attach, Dialler::Ours, true, Via::Auto, last.clone());
     let done = world.look(&[CAFE], Some(CAFE));
     assert_eq!(shown(&done), Some(&waiting("tun0")));

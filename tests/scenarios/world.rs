@@ -77,13 +77,13 @@ impl World {
         Self::via(again, dialler, attended, Via::Auto, None)
     }
 
-    /// One where the user says over what, and the session was attached over that interface, which was a tunnel or not.
+    /// One where the user says over what, and the session was attached last over that path.
     pub(crate) fn via(
         again: Again,
         dialler: Dialler,
         attended: bool,
         via: Via,
-        last: Option<(String, bool)>,
+        last: Option<Path>,
     ) -> Self {
         let settings = Settings {
             dialler,
