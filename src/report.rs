@@ -107,19 +107,15 @@ pub fn status(host: &str, status: &Status) -> (String, &'static str) {
                 .as_ref()
                 .map_or_else(String::new, |name| format!(", last seen {}", plain(name)));
             let text = format!("{failure}waiting for {wanted} to {host}{last}");
-            return (text, "[Enter tries without, q: quit, ?: why]");
+            return (text, "[Enter tries without]");
         }
         Status::Holding(reason) => (
             format!("{}, waiting for it to come back", reason_text(reason)),
             "",
         ),
-        Status::Retrying(failure @ (Failure::Resolve(_) | Failure::NoSuchName(_))) => (
-            format!(
-                "{}, waiting for that to change",
-                self::failure(host, failure)
-            ),
-            WAITING,
-        ),
+        Status::Retrying(Failure::Resolve(_) | Failure::NoSuchName(_)) => {
+            ("does not resolve here, waiting".into(), WAITING)
+        }
         Status::Retrying(failure) => (
             format!("{}, trying again", self::failure(host, failure)),
             WAITING,
