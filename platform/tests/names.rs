@@ -100,3 +100,29 @@ fn a_program_that_takes_resolv_conf_over_is_followed() {
         tells(&mut events).await;
     });
 }
+
+#[test]
+fn where_there_is_no_inotify_the_other_events_go_on() {
+    const AGAIN: &str = "NETROAM_TEST_WITHOUT_INOTIFY";
+    if std::env::var_os(AGAIN).is_none() {
+        // How many instances there may be is said for each user namespace (namespaces(7)), and that is a process's.
+        let script = "echo 0 > /proc/sys/user/max_inotify_instances; exec \"$0\" --exact \"$1\"";
+        let output = std::process::Command::new("unshare")
+            .args(["--user", "--map-root-user", "sh", "-ec", script])
+            .arg(std::env::current_exe().unwrap())
+            .arg("where_there_is_no_inotify_the_other_events_go_on")
+            .env(AGAIN, "1")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        return;
+    }
+    inside(async || {
+        let mut events = furnished(RESOLVED).await;
+        shell("echo 'nameserver 10.8.0.1' > /run/systemd/resolve/resolv.conf");
+        is_silent(&mut events).await;
+        run("ip link add home type veth peer name router");
+        let event = timeout(PATIENCE, events.next()).await.unwrap();
+        assert!(matches!(event, Event::Interface { .. }), "{event:?}");
+    });
+}

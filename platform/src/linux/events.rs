@@ -66,15 +66,16 @@ impl Events {
     pub(crate) fn open() -> io::Result<Self> {
         Ok(Self::on(
             subscribe(ROOM)?,
+            Sleep::open(),
             Event::Everything(Lost::Subscribed),
         ))
     }
 
-    fn on(socket: AsyncFd<Socket>, first: Event) -> Self {
+    fn on(socket: AsyncFd<Socket>, sleep: Sleep, first: Event) -> Self {
         Self {
             ready: VecDeque::from([first]),
             source: Source::Open(socket),
-            sleep: Sleep::open(),
+            sleep,
             names: Names::open(),
             pause: Duration::ZERO,
             buffer: Vec::with_capacity(BUFFER),
@@ -284,20 +285,38 @@ fn moves_paths(route: &Route) -> bool {
 #[cfg(test)]
 mod tests {
     use std::{
+        cell::Cell,
         net::UdpSocket,
         os::fd::{FromRawFd as _, IntoRawFd as _},
     };
 
     use tokio::time::timeout;
 
-    use super::*;
+    use super::{
+        super::{logind::Logind, sleep::Reading},
+        *,
+    };
     use crate::namespace::{PATIENCE, inside, run, shell};
+
+    thread_local! {
+        static SLEPT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    }
+
+    /// A machine that sleeps when the test says so.
+    fn on(socket: AsyncFd<Socket>) -> Events {
+        let clocks = || Reading {
+            asleep: SLEPT.get(),
+            awake: Duration::ZERO,
+        };
+        let sleep = Sleep::with(None, Logind::absent(), clocks);
+        Events::on(socket, sleep, Event::Rule { removed: true })
+    }
 
     #[test]
     fn after_an_overrun_the_kernel_tells_everything_again() {
         inside(async || {
             run("ip link add home type veth peer name router");
-            let mut events = Events::on(subscribe(4096).unwrap(), Event::Rule { removed: true });
+            let mut events = on(subscribe(4096).unwrap());
             assert_eq!(events.next().await, Event::Rule { removed: true });
             shell(
                 "for n in $(seq 1 250); do echo addr add 10.0.0.$n/32 dev home; done | ip -batch -",
@@ -340,7 +359,7 @@ mod tests {
             // SAFETY: the number is that of an open socket which nobody else owns.
             let broken = unsafe { Socket::from_raw_fd(broken.into_raw_fd()) };
             broken.set_non_blocking(true).unwrap();
-            let mut events = Events::on(watch(broken).unwrap(), Event::Rule { removed: true });
+            let mut events = on(watch(broken).unwrap());
             events.next().await;
             let event = timeout(PATIENCE, events.next()).await.unwrap();
             assert!(
@@ -353,6 +372,21 @@ mod tests {
                 matches!(event, Event::Interface { removed: false, .. }),
                 "{event:?}"
             );
+        });
+    }
+
+    #[test]
+    fn a_sleep_is_told_before_the_message_that_wakes_us_up() {
+        inside(async || {
+            let mut events = on(subscribe(ROOM).unwrap());
+            events.next().await;
+            let quiet = timeout(Duration::from_millis(50), events.next()).await;
+            assert!(quiet.is_err(), "{quiet:?}");
+            SLEPT.set(Duration::from_secs(60));
+            run("ip link add home type veth peer name router");
+            assert_eq!(events.next().await, Event::Woke(Duration::from_secs(60)));
+            let event = events.next().await;
+            assert!(matches!(event, Event::Interface { .. }), "{event:?}");
         });
     }
 

@@ -87,7 +87,10 @@ impl fmt::Debug for Logind {
     }
 }
 
-/// Connects, and has the bus pass on that one signal. The rule ends with the connection, so nobody has to take it back.
+/// Connects, and has the bus pass on that one signal.
+///
+/// The rule ends with the connection. A stream that zbus knows the rule of would take it back when it is dropped, by a task of the
+/// runtime, which may be gone by then.
 async fn subscribe() -> zbus::Result<MessageStream> {
     let connection = connection::Builder::system()?.build().await?;
     let stream = MessageStream::from(&connection);

@@ -11,6 +11,7 @@ mod netlink;
 pub(crate) mod process;
 mod sleep;
 pub(crate) mod tcp;
+mod trail;
 
 use nix::time::ClockId;
 

@@ -3,9 +3,8 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
-    fs,
     future::pending,
-    path::{Component, Path, PathBuf},
+    path::PathBuf,
 };
 
 use nix::{
@@ -13,6 +12,7 @@ use nix::{
     sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor},
 };
 
+use super::trail::Trail;
 use crate::readable::Readable;
 
 /// The files that say who is asked, or answer themselves: `resolv.conf(5)`, `hosts(5)`, `nsswitch.conf(5)`.
@@ -38,9 +38,6 @@ const IN_A_DIRECTORY: AddWatchFlags = AddWatchFlags::IN_CREATE
 /// Of a file: it is written in place. A directory does not hear of that where another file is mounted over the name.
 const IN_A_FILE: AddWatchFlags = AddWatchFlags::IN_MODIFY.union(AddWatchFlags::IN_CLOSE_WRITE);
 
-/// As many links as the kernel follows (`MAXSYMLINKS` in `include/linux/namei.h`).
-const LINKS: u32 = 40;
-
 /// How often the watches are set again while links and directories move under us.
 const TRIES: u32 = 5;
 
@@ -59,13 +56,6 @@ struct Watching {
     /// What each watch is for: names in a directory, none for a file. Any event without a name is about the thing itself.
     watches: BTreeMap<WatchDescriptor, BTreeSet<OsString>>,
     complained: bool,
-}
-
-/// What has to be watched, as things are now.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Trail {
-    directories: BTreeMap<PathBuf, BTreeSet<OsString>>,
-    files: BTreeSet<PathBuf>,
 }
 
 impl Names {
@@ -192,68 +182,15 @@ impl Watching {
     }
 }
 
-impl Trail {
-    fn of(files: &[PathBuf]) -> Self {
-        let mut trail = Self::default();
-        for file in files {
-            trail.follow(file);
-        }
-        trail
-    }
-
-    /// Goes from link to link as the kernel does, down to the file or to the first name that is not there.
-    ///
-    /// A directory on the way counts only while something is looked for in it; that it is a link itself is seen.
-    fn follow(&mut self, file: &Path) {
-        let (mut at, mut ahead, mut links) = (PathBuf::from("/"), names(file), 0);
-        while let Some(name) = ahead.pop() {
-            if name == ".." {
-                at.pop();
-                continue;
-            }
-            let here = at.join(&name);
-            let found = fs::symlink_metadata(&here).ok();
-            if found.as_ref().is_some_and(fs::Metadata::is_dir) {
-                at = here;
-                continue;
-            }
-            self.directories.entry(at.clone()).or_default().insert(name);
-            match found {
-                Some(link) if link.is_symlink() && links < LINKS => {
-                    links += 1;
-                    let Ok(target) = fs::read_link(&here) else {
-                        return;
-                    };
-                    if target.is_absolute() {
-                        at = PathBuf::from("/");
-                    }
-                    ahead.extend(names(&target));
-                }
-                Some(file) if file.is_file() => {
-                    self.files.insert(here);
-                    return;
-                }
-                Some(_) | None => return,
-            }
-        }
-    }
-}
-
-/// The names in a path, the last one first; `..` among them.
-fn names(path: &Path) -> Vec<OsString> {
-    path.components()
-        .rev()
-        .filter_map(|component| match component {
-            Component::Normal(name) => Some(name.to_owned()),
-            Component::ParentDir => Some("..".into()),
-            Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{fs::OpenOptions, io::Write as _, os::unix::fs::symlink, time::Duration};
+    use std::{
+        fs::{self, OpenOptions},
+        io::Write as _,
+        os::unix::fs::{PermissionsExt as _, symlink},
+        path::Path,
+        time::Duration,
+    };
 
     use tempfile::TempDir;
     use tokio::time::timeout;
@@ -353,11 +290,7 @@ mod tests {
         world.write("group", "root");
         world.replace("passwd", "nobody");
         fs::read(world.path("resolv.conf")).unwrap();
-        fs::set_permissions(
-            world.path("resolv.conf"),
-            std::os::unix::fs::PermissionsExt::from_mode(0o600),
-        )
-        .unwrap();
+        fs::set_permissions(world.path("resolv.conf"), fs::Permissions::from_mode(0o600)).unwrap();
         world.is_silent("others' files, and reading").await;
         world.write("hosts", "192.0.2.1 server\n");
         world.tells("a file that was not there before").await;
@@ -434,12 +367,5 @@ mod tests {
         });
         world.replace("resolv.conf", "nameserver 192.0.2.1\n");
         world.tells("a file in the place of a link").await;
-    }
-
-    #[tokio::test]
-    async fn where_there_is_no_instance_left_nothing_is_told() {
-        let mut names = Names { watching: None };
-        let told = timeout(Duration::from_millis(50), names.changed()).await;
-        assert!(told.is_err());
     }
 }
