@@ -16,11 +16,14 @@
 #![cfg(target_os = "linux")]
 
 mod client;
+mod daemon;
 mod delay;
+mod dir;
 mod kernel_events;
 mod lab;
 mod moves;
 mod node;
+mod openvpn;
 mod piped;
 mod procs;
 mod server;
@@ -35,6 +38,7 @@ pub use kernel_events::{KernelEvent, KernelEvents};
 pub use lab::{Builder, Lab};
 pub use moves::Net;
 pub use node::Node;
+pub use openvpn::{OpenVpn, TunnelAddress, VpnLogin};
 pub use piped::Piped;
 pub use procs::{Proc, ProcCost, exit_time};
 pub use server::{Connections, PASSWORD, SHELLS, Server};

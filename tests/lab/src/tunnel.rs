@@ -44,8 +44,8 @@ impl Tunnel {
         )?;
         laptop.ip_batch(&format!(
             "addr add 10.8.0.{host}/24 dev vpn0\naddr add fd08::{host}/64 dev vpn0 nodad\nlink set vpn0 mtu 1400 up\n\
-             route add {}/32 dev vpn0\nroute add {}/32 dev vpn0\nroute add {}/128 dev vpn0\n",
-            Lab::INSIDE_V4,
+             route add {} dev vpn0\nroute add {}/32 dev vpn0\nroute add {}/128 dev vpn0\n",
+            Lab::INSIDE_NET,
             Lab::SERVER_V4,
             Lab::SERVER_V6
         ))?;
