@@ -13,6 +13,7 @@ use anyhow::{Context, Result, ensure};
 use crate::delay::DelayLine;
 use crate::dir::Dir;
 use crate::moves::Stay;
+use crate::tunnel::Hole;
 use crate::{Net, Node, Piped, Server, Sniffer, Terminal, Tunnel};
 
 /// What a lab is started with.
@@ -66,6 +67,7 @@ impl Builder {
 pub struct Lab {
     // Dropped in this order: what runs on machines first, the files last.
     pub(crate) tunnel: Mutex<Option<Tunnel>>,
+    pub(crate) hole: Arc<Hole>,
     server: Server,
     delay: Option<DelayLine>,
     pub(crate) laptop: Arc<Node>,
@@ -149,6 +151,7 @@ impl Lab {
         furnish_laptop(&laptop, dir.path(), &server)?;
         let lab = Self {
             tunnel: Mutex::new(None),
+            hole: Arc::default(),
             server,
             delay,
             laptop,
@@ -194,7 +197,7 @@ impl Lab {
     }
 
     /// The laptop's ssh configuration, complete as `ssh -G` sees it; for `-F`. Hosts: `work` (both families), `work4`,
-    /// `work6`, `inside` (through the tunnel only), and `work-SHELL` for each of [`crate::SHELLS`].
+    /// `work6`, `inside` (through a tunnel only), `corp` (the same by a name of [`crate::Names`]), and `work-SHELL` for each of [`crate::SHELLS`].
     pub fn ssh_config(&self) -> PathBuf {
         self.dir.path().join("laptop/ssh_config")
     }
@@ -363,6 +366,8 @@ fn furnish_laptop(laptop: &Node, dir: &Path, server: &Server) -> Result<()> {
     let own = own.display();
     laptop.sh(&format!(
         "cd {own}; mount --bind passwd /etc/passwd; mount --bind hosts /etc/hosts
+         echo 'hosts: files dns' > nsswitch.conf
+         if [ -e /etc/nsswitch.conf ]; then mount --bind nsswitch.conf /etc/nsswitch.conf; fi
          if [ -e /etc/resolv.conf ]; then mount --bind resolv.conf /etc/resolv.conf; fi
          mount -t tmpfs -o mode=755 tmpfs /run"
     ))?;

@@ -123,6 +123,14 @@ impl Sniffer {
             .collect()
     }
 
+    /// The packets from the laptop to any name server (UDP or TCP port 53) since a moment.
+    pub fn to_name_servers(&self, since: SystemTime) -> Vec<Packet> {
+        self.packets()
+            .into_iter()
+            .filter(|packet| packet.at >= since && packet.outgoing && packet.destination_port == 53)
+            .collect()
+    }
+
     /// The connection attempts (SYNs) to the server since a moment.
     pub fn syns(&self, since: SystemTime) -> Vec<Packet> {
         self.to_server(since)
