@@ -15,6 +15,7 @@
 //! the remote probe and the local terminal then read the same clock.
 #![cfg(target_os = "linux")]
 
+mod bus;
 mod client;
 mod daemon;
 mod delay;
@@ -24,10 +25,12 @@ mod lab;
 mod moves;
 mod names;
 mod node;
+mod noise;
 mod openvpn;
 mod piped;
 mod portal;
 mod procs;
+mod recorder;
 mod server;
 mod sniffer;
 mod terminal;
@@ -36,12 +39,14 @@ mod tun;
 mod tunnel;
 mod wireguard;
 
+pub use bus::{Bus, Notification};
 pub use client::{Client, Mux};
 pub use kernel_events::{KernelEvent, KernelEvents};
 pub use lab::{Builder, Lab};
 pub use moves::Net;
 pub use names::{Names, Question};
 pub use node::Node;
+pub use noise::Noise;
 pub use openvpn::{OpenVpn, TunnelAddress, VpnLogin};
 pub use piped::Piped;
 pub use portal::{Answer, Portal};

@@ -159,3 +159,39 @@ fn one_name_is_known_inside_only() {
     // Hosts come first, as ever.
     assert_eq!(ask("server4.example").trim(), Lab::SERVER_V4);
 }
+
+#[test]
+fn noise_keeps_its_pace_and_leaves_the_paths_alone() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    let way = || {
+        lab.laptop()
+            .ip(&format!("-o route get {}", Lab::SERVER_V4))
+            .unwrap()
+    };
+    let (events, before) = (lab.kernel_events().unwrap(), way());
+    let start = SystemTime::now();
+    let noise = lab.noise(100).unwrap();
+    while start.elapsed().unwrap() < Duration::from_secs(3) {
+        assert_eq!(way(), before);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let made = noise.end().unwrap();
+    assert!((270..400).contains(&made), "{made}");
+    let seen = events.since(start);
+    assert!(seen.len() >= made && seen.iter().all(|event| !event.default_route));
+    for kind in ["NEWLINK", "DELLINK", "NEWADDR", "NEWROUTE", "DELROUTE"] {
+        assert!(seen.iter().any(|event| event.kind == kind), "{kind}");
+    }
+    // Spread over the time, not all at once.
+    for tenth in 0..30 {
+        let moment = start + Duration::from_millis(100 * tenth);
+        let within = |at: SystemTime| {
+            at.duration_since(moment)
+                .is_ok_and(|after| after < Duration::from_millis(200))
+        };
+        let count = seen.iter().filter(|event| within(event.at)).count();
+        assert!((1..80).contains(&count), "{count} after {tenth} tenths");
+    }
+    assert!(!lab.laptop().ip("link").unwrap().contains("docker0"));
+}
