@@ -11,6 +11,11 @@
 //! process or in many, since nothing in it has a name that another could take. It needs root, Linux, iproute2,
 //! nftables, util-linux, bash and OpenSSH, and says so when one is missing: it never skips.
 //!
+//! What a test asks for comes on top, each a value that ends what it stands for when it is dropped: a VPN with a
+//! login ([`OpenVpn`]), one without ([`WireGuard`]), name servers ([`Names`]), somebody who answers in the server's place
+//! ([`Portal`]), interfaces that come and go ([`Noise`]), a bus ([`Bus`]). They need OpenVPN and openssl, wireguard-go and
+//! wireguard-tools, dnsmasq, dbus-daemon and python3-dbusmock.
+//!
 //! A move returns when the kernel has taken it. All times are [`std::time::SystemTime`]: the kernel's packet stamps,
 //! the remote probe and the local terminal then read the same clock.
 #![cfg(target_os = "linux")]
