@@ -13,8 +13,9 @@ use netroam_platform::{NoPath, Path};
 
 use crate::{
     alert::Occasion,
+    connect::Failure,
     ssh::Ending,
-    supervisor::{Again, Exit, Need, Notice, Reason, Status},
+    supervisor::{Again, Exit, Need, Notice, Reason, Segments, Stage, Status},
 };
 
 /// netroam's own exit statuses, far from what ssh (255), shells and remote programs use.
@@ -95,14 +96,42 @@ pub fn status(host: &str, status: &Status) -> (String, &'static str) {
             format!("{}, waiting for the network", no_path(why)),
             WAITING,
         ),
+        Status::Waiting {
+            wanted,
+            last,
+            failure,
+        } => {
+            let failure = failure.as_ref().map_or_else(String::new, |failure| {
+                format!("{}; ", self::failure(host, failure))
+            });
+            let last = last
+                .as_ref()
+                .map_or_else(String::new, |name| format!(", last seen {}", plain(name)));
+            let text = format!("{failure}waiting for {wanted} to {host}{last}");
+            return (text, "[Enter tries without, q: quit, ?: why]");
+        }
         Status::Holding(reason) => (
             format!("{}, waiting for it to come back", reason_text(reason)),
             "",
         ),
-        Status::Retrying(failure) => (
-            format!("{}, trying again", plain(&failure.to_string())),
+        Status::Retrying(failure @ (Failure::Resolve(_) | Failure::NoSuchName(_))) => (
+            format!(
+                "{}, waiting for that to change",
+                self::failure(host, failure)
+            ),
             WAITING,
         ),
+        Status::Retrying(failure) => (
+            format!("{}, trying again", self::failure(host, failure)),
+            WAITING,
+        ),
+        Status::RetryingLogin { stage, segments } => {
+            let then = match segments {
+                Segments::Small => ", trying with small packets",
+                Segments::Usual => ", trying again",
+            };
+            (format!("{}{then}", stuck(*stage)), WAITING)
+        }
         Status::RetryingSsh(why) => (format!("{}, trying again", plain(why)), WAITING),
         Status::Parked(Need::Question(what)) => (
             format!("ssh needs a person, Enter lets it ask ({})", plain(what)),
@@ -149,6 +178,8 @@ pub fn notice(host: &str, notice: &Notice) -> String {
                 | Reason::PathBack
                 | Reason::Slept
                 | Reason::Silent(_)
+                | Reason::Adrift(_)
+                | Reason::Stuck(_)
                 | Reason::Connection(_) => String::new(),
             };
             format!("{host}: {}{over}{doubt}{next}", reason_text(reason))
@@ -156,8 +187,16 @@ pub fn notice(host: &str, notice: &Notice) -> String {
         Notice::Details { status, lost, next } => {
             let what = match status {
                 Status::NoPath(why) => format!("{host}: no path to the host ({})", no_path(why)),
-                Status::Retrying(failure) => {
-                    format!("{host}: last attempt: {}", plain(&failure.to_string()))
+                Status::Waiting { wanted, .. } => {
+                    format!("{host}: nothing is sent over any path but {wanted}")
+                }
+                Status::Retrying(why @ (Failure::Resolve(_) | Failure::NoSuchName(_))) => format!(
+                    "{host}: {} (a misspelt name? one that only a VPN knows?)",
+                    failure(host, why)
+                ),
+                Status::Retrying(why) => format!("{host}: last attempt: {}", failure(host, why)),
+                Status::RetryingLogin { stage, .. } => {
+                    format!("{host}: last attempt: {}", stuck(*stage))
                 }
                 Status::RetryingSsh(why) => format!("{host}: last attempt: {}", plain(why)),
                 Status::Dialling(path) | Status::Attaching { path, .. } => {
@@ -211,12 +250,11 @@ pub fn forgotten(host: &str, known: bool) -> String {
 pub fn exit(host: &str, exit: &Exit) -> (Option<String>, u8) {
     let (text, code) = match exit {
         Exit::Ssh(ending) => return ssh_exit(host, ending),
-        Exit::NoSuchHost(why) => (
+        Exit::StrangeKey(path) => (
             format!(
-                "{}\nhint: check the name; a name that only a VPN knows needs the VPN first",
-                plain(why)
+                "this network ({path}) is not the one of the last connection, and whoever answers in it has another host key; stopping\nhint: this may be somebody else's machine; try from a network that you know. netroam accepts no key for you"
             ),
-            status::SSH,
+            status::HOST_KEY,
         ),
         Exit::TakenOver => (
             "the session was taken over elsewhere".into(),
@@ -303,6 +341,36 @@ pub fn reason_text(reason: &Reason) -> String {
             reason_text(why)
         ),
         Reason::Connection(why) => format!("connection lost ({})", plain(why)),
+        Reason::Adrift(tunnel) => format!("there is no network under {}", plain(tunnel)),
+        Reason::Stuck(stage) => stuck(*stage).into(),
+    }
+}
+
+/// What became of an attempt to connect.
+fn failure(host: &str, failure: &Failure) -> String {
+    let text = plain(&failure.to_string());
+    match failure {
+        Failure::Closed(_) | Failure::Silent(_) | Failure::Foreign { .. } => {
+            format!("the network answers in {host}'s place (captive portal?): {text}")
+        }
+        Failure::Resolve(_)
+        | Failure::NoSuchName(_)
+        | Failure::Astray(_)
+        | Failure::Unreachable(_)
+        | Failure::TimedOut
+        | Failure::Local(_)
+        | Failure::Refused(_)
+        | Failure::Busy { .. } => text,
+    }
+}
+
+/// What a login that hangs looks like.
+fn stuck(stage: Stage) -> &'static str {
+    match stage {
+        Stage::KeyExchange => {
+            "the login hangs in the key exchange: large packets do not come through (MTU?)"
+        }
+        Stage::Authentication => "the login hangs: the server does not let us in, nor refuse",
     }
 }
 

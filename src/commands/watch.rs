@@ -24,8 +24,9 @@ use crate::{
     context::{BadName, Claims, InUse, Mux, Name, Scrollback, Token},
     dirs,
     driver::{self, Context, Session},
+    learnt::Store,
     log, report,
-    ssh::{AddressFamily, Args, Asked, Config, Dial, Ending, SessionType, Version},
+    ssh::{AddressFamily, Args, Asked, Config, Dial, Ending, SessionType, Version, host_of},
     supervisor::{Again, Dialler, Exit},
 };
 
@@ -92,7 +93,7 @@ pub(super) fn run(watch: &Watch, ssh: &OsStr, version: Version) -> Result<ExitCo
     match exit {
         Exit::Signal(signal) | Exit::Ssh(Ending::Interrupted { signal }) => process::die_of(signal),
         Exit::Ssh(_)
-        | Exit::NoSuchHost(_)
+        | Exit::StrangeKey(_)
         | Exit::TakenOver
         | Exit::ContextGone
         | Exit::PersonNeeded(_)
@@ -149,6 +150,16 @@ fn session(
         None if watch.rerun => (Again::Rerun, None),
         None => (Again::Never, None),
     };
+    let via = watch.via.clone().or(preferences.via.clone());
+    let via = via.unwrap_or_default();
+    let (store, learnt_as) = (
+        Store::new(&dirs::state()?),
+        host_of(&args.destination.to_string_lossy()).to_owned(),
+    );
+    let (learnt, warning) = store.read(&learnt_as);
+    if let Some(warning) = warning {
+        report::line(&warning);
+    }
     let stall = watch.stall.or(preferences.stall.map(Duration::from_secs));
     let log_file = match args.log_file() {
         Some(path) => Some(open_log(&path)?),
@@ -167,6 +178,10 @@ fn session(
         first_hop,
         again,
         context,
+        via,
+        learnt,
+        store,
+        learnt_as,
         stall: stall.unwrap_or(STALL),
     })
 }

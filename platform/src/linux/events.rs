@@ -16,6 +16,7 @@ use tokio::{
 use super::{
     link,
     message::{self, Message, Route},
+    names::Names,
     netlink::{BUFFER, messages},
     sleep::Sleep,
 };
@@ -49,6 +50,7 @@ pub(crate) struct Events {
     ready: VecDeque<Event>,
     source: Source,
     sleep: Sleep,
+    names: Names,
     /// The pause after the next failure; zero again once a message was read.
     pause: Duration,
     buffer: Vec<u8>,
@@ -73,52 +75,42 @@ impl Events {
             ready: VecDeque::from([first]),
             source: Source::Open(socket),
             sleep: Sleep::open(),
+            names: Names::open(),
             pause: Duration::ZERO,
             buffer: Vec::with_capacity(BUFFER),
         }
     }
 
     /// The next event. Cancel-safe: it waits only while it holds nothing.
+    ///
+    /// Each poll of it looks at the clocks first ([`Sleep::woke`]): a sleep is told before what happened after it.
     pub(crate) async fn next(&mut self) -> Event {
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return event;
             }
-            match &mut self.source {
-                Source::Open(socket) => {
-                    self.buffer.clear();
-                    let received = select! {
-                        received = receive(socket, &mut self.buffer) => received,
-                        slept = self.sleep.woke() => {
-                            self.ready.push_back(Event::Woke(slept));
-                            continue;
-                        }
-                    };
-                    self.ready.extend(self.sleep.slept().map(Event::Woke));
-                    match received {
-                        Ok(()) => {
-                            self.pause = Duration::ZERO;
-                            self.ready.extend(events(&self.buffer));
-                        }
-                        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
-                            discard_backlog(socket, &mut self.buffer);
-                            self.ready.push_back(Event::Everything(Lost::Overrun));
-                        }
-                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                        Err(error) => self.fail(&error),
-                    }
+            self.buffer.clear();
+            let received = select! {
+                biased;
+                slept = self.sleep.woke() => return Event::Woke(slept),
+                () = self.names.changed() => return Event::Names,
+                received = self.source.receive(&mut self.buffer) => received,
+            };
+            match received {
+                Received::Datagram => {
+                    self.pause = Duration::ZERO;
+                    self.ready.extend(events(&self.buffer));
                 }
-                Source::Failed { error, retry } => {
-                    sleep_until(*retry).await;
-                    match subscribe(ROOM) {
-                        Ok(socket) => {
-                            let lost = Lost::Reopened(mem::take(error));
-                            self.ready.push_back(Event::Everything(lost));
-                            self.source = Source::Open(socket);
-                        }
-                        Err(error) => self.fail(&error),
+                Received::Overrun => self.ready.push_back(Event::Everything(Lost::Overrun)),
+                Received::Failure(error) => self.fail(&error),
+                Received::Due(error) => match subscribe(ROOM) {
+                    Ok(socket) => {
+                        let lost = Lost::Reopened(error);
+                        self.ready.push_back(Event::Everything(lost));
+                        self.source = Source::Open(socket);
                     }
-                }
+                    Err(error) => self.fail(&error),
+                },
             }
         }
     }
@@ -130,6 +122,38 @@ impl Events {
             retry: Instant::now() + self.pause,
         };
         self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+    }
+}
+
+/// What a source came up with.
+enum Received {
+    Datagram,
+    Overrun,
+    Failure(io::Error),
+    /// It failed with this error a while ago, and it is time to open it again.
+    Due(String),
+}
+
+impl Source {
+    /// Cancel-safe: it waits only while there is nothing.
+    async fn receive(&mut self, buffer: &mut Vec<u8>) -> Received {
+        match self {
+            Self::Open(socket) => loop {
+                match receive(socket, buffer).await {
+                    Ok(()) => return Received::Datagram,
+                    Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
+                        discard_backlog(socket, buffer);
+                        return Received::Overrun;
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Received::Failure(error),
+                }
+            },
+            Self::Failed { error, retry } => {
+                sleep_until(*retry).await;
+                Received::Due(mem::take(error))
+            }
+        }
     }
 }
 

@@ -3,8 +3,10 @@
 mod events;
 pub(crate) mod handover;
 mod link;
+mod logind;
 mod look;
 mod message;
+mod names;
 mod netlink;
 pub(crate) mod process;
 mod sleep;
