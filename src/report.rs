@@ -75,9 +75,27 @@ pub fn plain(text: &str) -> String {
 
 /// The status line, and the keys that do something meanwhile.
 pub fn status(host: &str, status: &Status) -> (String, &'static str) {
+    let (text, keys) = state(host, status);
+    let text = match status {
+        // It names the host itself, and the line is long enough.
+        Status::Waiting { .. } => text,
+        Status::Attaching { .. }
+        | Status::Dialling(_)
+        | Status::NoPath(_)
+        | Status::Holding(_)
+        | Status::Retrying(_)
+        | Status::RetryingSsh(_)
+        | Status::RetryingLogin { .. }
+        | Status::Parked(_) => format!("{host}: {text}"),
+    };
+    (text, keys)
+}
+
+/// The same without the host in front.
+pub fn state(host: &str, status: &Status) -> (String, &'static str) {
     const WAITING: &str = "[Enter: now, q: quit, ?: why]";
     const PARKED: &str = "[q: quit]";
-    let (text, keys) = match status {
+    match status {
         Status::Attaching { path, outage: None } => {
             (format!("logging in{}", over(path.as_ref())), "")
         }
@@ -108,7 +126,7 @@ pub fn status(host: &str, status: &Status) -> (String, &'static str) {
                 .as_ref()
                 .map_or_else(String::new, |name| format!(", last seen {}", plain(name)));
             let text = format!("{failure}waiting for {wanted} to {host}{last}");
-            return (text, "[Enter tries without]");
+            (text, "[Enter tries without]")
         }
         Status::Holding(reason) => (
             format!("{}, waiting for it to come back", reason_text(reason)),
@@ -140,8 +158,7 @@ pub fn status(host: &str, status: &Status) -> (String, &'static str) {
             "the session is gone on the host, Enter starts another".into(),
             PARKED,
         ),
-    };
-    (format!("{host}: {text}"), keys)
+    }
 }
 
 /// A line that stays.

@@ -26,7 +26,7 @@ use crate::{
     driver::{self, Context, Session},
     learnt::Store,
     log, report,
-    ssh::{AddressFamily, Args, Asked, Config, Dial, Ending, SessionType, Version, host_of},
+    ssh::{AddressFamily, Args, Asked, Config, Dial, Ending, SessionType, Version},
     supervisor::{Again, Dialler, Exit},
 };
 
@@ -116,7 +116,7 @@ fn session(
             "see the README for what may stand there".into(),
         )
     })?;
-    let preferences = configuration.for_host(host);
+    let preferences = configuration.for_host(&args.host());
     let config = Config::read(ssh, &args).map_err(|error| {
         Refusal::Usage(
             format!("{error:#}"),
@@ -152,10 +152,7 @@ fn session(
     };
     let via = watch.via.clone().or(preferences.via.clone());
     let via = via.unwrap_or_default();
-    let (store, learnt_as) = (
-        Store::new(&dirs::state()?),
-        host_of(&args.destination.to_string_lossy()).to_owned(),
-    );
+    let (store, learnt_as) = (Store::new(&dirs::state()?), args.host());
     let (learnt, warning) = store.read(&learnt_as);
     if let Some(warning) = warning {
         report::line(&warning);
@@ -182,6 +179,8 @@ fn session(
         learnt,
         store,
         learnt_as,
+        hooks: preferences.hooks(),
+        notify: preferences.notify.unwrap_or(true),
         stall: stall.unwrap_or(STALL),
     })
 }

@@ -20,7 +20,7 @@ use crate::{
     report,
     ssh::Ending,
     supervisor::{
-        Action, Answer, AttemptId, Dialler, Input, Purpose, Reason, RunId, Segments, Status, Wanted,
+        Action, Answer, AttemptId, Dialler, Input, Purpose, Reason, RunId, Segments, Wanted,
     },
     terminal::Reset,
 };
@@ -77,7 +77,7 @@ impl Driver {
                     self.status.line(&format!("netroam: {line}")),
                 );
             }
-            Action::Finish(exit) => self.exit = Some(exit),
+            Action::Finish(exit) => self.exit(exit),
         }
     }
 
@@ -263,11 +263,6 @@ impl Driver {
             tracing::warn!(error, "cannot keep what was learnt of the host");
         }
         self.session.learnt = learnt;
-    }
-
-    fn show(&mut self, status: Status) {
-        tracing::info!(?status, "status");
-        self.shown = Some(status);
     }
 
     /// Brings the terminal in line with the state: keys are read and the status line is shown only while no run owns it.

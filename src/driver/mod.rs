@@ -13,6 +13,7 @@ mod run;
 mod session;
 mod sight;
 mod signals;
+mod tell;
 
 use std::{
     collections::BTreeMap,
@@ -34,6 +35,7 @@ use tokio::{select, sync::mpsc, task::AbortHandle, time::sleep};
 pub use session::{Context, Session};
 
 use crate::{
+    alert::Alerts,
     connect::{Dialled, Failure, Progress, Resolver},
     report,
     ssh::Ending,
@@ -85,6 +87,9 @@ struct Driver {
     probe: Option<(u64, AbortHandle)>,
     probes: u64,
     messages: mpsc::UnboundedSender<Message>,
+    alerts: Alerts,
+    /// How long the session was away when it began to be attached again.
+    outage: Option<Duration>,
     exit: Option<Exit>,
 }
 
@@ -135,6 +140,13 @@ pub async fn keep(session: Session) -> Result<Exit> {
         probe: None,
         probes: 0,
         messages,
+        alerts: Alerts::new(
+            &session.host,
+            session.name(),
+            session.hooks.clone(),
+            session.notify,
+        ),
+        outage: None,
         exit: None,
         session,
     };
@@ -151,7 +163,8 @@ pub async fn keep(session: Session) -> Result<Exit> {
         driver.carry_out();
     }
     driver.leave(&mut signals, &mut inbox).await;
-    Ok(driver.exit.take().unwrap_or(Exit::GaveUp))
+    driver.alerts.finish().await;
+    Ok(driver.exit.unwrap_or(Exit::GaveUp))
 }
 
 impl Driver {
@@ -265,6 +278,7 @@ impl Driver {
             }
             self.clear_status();
             self.shown = None;
+            self.tell_attached();
         }
         self.tell(Input::Authenticated(run));
     }
@@ -309,7 +323,7 @@ impl Driver {
                 self.tell(Input::Quit(signal));
             }
             Arrived::TakenOver => {
-                self.exit = Some(Exit::TakenOver);
+                self.exit(Exit::TakenOver);
             }
             Arrived::Suspend => self.suspend(),
             Arrived::Continued => self.continued(),

@@ -3,6 +3,7 @@
 use std::{ffi::OsString, fs::File, path::PathBuf, time::Duration};
 
 use crate::{
+    alert::Hooks,
     connect::Target,
     context::{Attach, Claim, Mux, Name, Scrollback, Token, When},
     learnt::{Learnt, Store},
@@ -45,6 +46,10 @@ pub struct Session {
     pub store: Store,
     /// See `store`.
     pub learnt_as: String,
+    /// The user's commands for what a person is to know.
+    pub hooks: Hooks,
+    /// Whether the desktop is told as well.
+    pub notify: bool,
     /// How long unacknowledged data may hang before the kernel ends the connection.
     pub stall: Duration,
 }
@@ -65,6 +70,11 @@ pub struct Context {
 }
 
 impl Session {
+    /// The session's name on the host; without a context it has none.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.context.as_ref().map(|context| context.name.as_str())
+    }
+
     /// The remote command of the next run.
     pub(super) fn attach_command(&self, purpose: Purpose) -> Option<String> {
         let context = self.context.as_ref()?;
