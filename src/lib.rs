@@ -8,6 +8,9 @@
 //! - [`connect`]: dialling the first hop, checking its banner, handing the socket to ssh, probing it.
 //! - [`context`]: screen and tmux: the remote command that attaches.
 //! - [`terminal`]: the local terminal: saved, restored, the status line.
+//! - [`journal`]: what happened to a host's sessions, kept for `netroam why`.
+//! - [`control`]: the socket on which a running netroam tells how its session is.
+//! - [`record`]: moments, paths and states as other programs read them.
 //! - [`commands`]: one file per verb.
 //! - [`report`]: every line a user reads.
 //! - [`cli`], [`config`], [`log`]: what netroam is told, and where it writes down what it did.
@@ -17,8 +20,12 @@ pub mod commands;
 pub mod config;
 pub mod connect;
 pub mod context;
+pub mod control;
 pub mod driver;
+pub mod journal;
+pub mod learnt;
 pub mod log;
+pub mod record;
 pub mod report;
 pub mod ssh;
 pub mod supervisor;

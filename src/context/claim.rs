@@ -203,7 +203,7 @@ fn read_holder(mut file: &File) -> io::Result<InUse> {
 }
 
 /// Keeps letters, digits and `-_.@`, and writes every other byte as `%XX`, so that two hosts never share a file.
-fn file_name_of(host: &str) -> String {
+pub(crate) fn file_name_of(host: &str) -> String {
     let mut name = String::new();
     for byte in host.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@') {
