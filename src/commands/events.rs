@@ -27,7 +27,7 @@ const QUIET: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_millis(500);
 
 /// How long the resolver may take for each name.
-const RESOLVING: Duration = Duration::from_secs(5);
+const RESOLVING: Duration = Duration::from_secs(2);
 
 /// An address whose path is looked up.
 #[derive(Clone, Debug)]
@@ -104,9 +104,9 @@ pub(super) fn run(events: &Events) -> Result<ExitCode> {
 }
 
 async fn print(events: &Events) -> Result<()> {
-    let destinations = resolve(&events.destinations).await?;
     let (network, mut stream) =
         Network::open().context("cannot subscribe to the kernel's network events")?;
+    let destinations = resolve(&events.destinations).await?;
     // Names for the first events; what changes is told from the first look on.
     let mut before = network.snapshot().await.unwrap_or_default();
     let mut seen: Vec<Seen> = Vec::new();
@@ -260,11 +260,11 @@ fn show(json: bool, look: &Look) -> Result<()> {
 /// A look for people: what changed, then each destination.
 fn text(look: &Look, at: &str) -> String {
     let changes = if look.changes.is_empty() {
-        "nothing else".into()
+        "no interface and no address has changed".into()
     } else {
         look.changes.join("; ")
     };
-    let mut lines = format!("{at}  look: {changes}\n");
+    let mut lines = vec![format!("{at}  look: {changes}\n")];
     for seen in &look.paths {
         let address = seen.facts.address.to_string();
         let name = if seen.destination == address {
@@ -278,13 +278,10 @@ fn text(look: &Look, at: &str) -> String {
             None if seen.changed => String::new(),
             None => " (as before)".into(),
         };
-        lines += &format!(
-            "{:width$}        {name}: {now}{then}\n",
-            "",
-            width = at.len()
-        );
+        let indent = " ".repeat(at.len());
+        lines.push(format!("{indent}        {name}: {now}{then}\n"));
     }
-    lines
+    lines.concat()
 }
 
 fn way(facts: &AddressFacts) -> String {

@@ -35,13 +35,12 @@ pub fn event(event: &Event, names: &Snapshot) -> String {
             address,
             removed,
         } => {
-            let address =
-                address.map_or_else(|| "an address".into(), |address| address.to_string());
+            let address = address.map_or_else(String::new, |address| format!(" {address}"));
             let name = interface_name(*index, names);
             if *removed {
-                format!("address {address} is gone from {name}")
+                format!("address{address} is gone from {name}")
             } else {
-                format!("address {address} on {name}")
+                format!("address{address} on {name}")
             }
         }
         Event::Route {

@@ -91,9 +91,20 @@ fn every_event_is_one_readable_line() {
         .iter()
         .map(|event| of(event, &home()).text + "\n")
         .collect();
-    insta::assert_snapshot!(lines.concat(), @"");
+    insta::assert_snapshot!(lines.concat(), @r#"
+    listening: everything may have changed
+    the source of events was opened anew (Bad file descriptor): everything may have changed
+    interface wlan0 is up, without carrier
+    interface tun0 is gone
+    address 192.168.1.2 is gone from wlan0
+    address on interface 77
+    route default over wlan0 is gone
+    route 10.0.0.0/8 over tun0 in table 51820
+    a new routing rule
+    the machine slept for 1:02:03
+    "#);
     let json = serde_json::to_string(&of(&events[4], &home())).unwrap();
-    insta::assert_snapshot!(json, @"");
+    insta::assert_snapshot!(json, @r#"{"kind":"address","interface":"wlan0","address":"192.168.1.2","removed":true,"text":"address 192.168.1.2 is gone from wlan0"}"#);
 }
 
 #[test]
@@ -112,7 +123,11 @@ fn a_look_says_what_changed_and_each_way() {
         path("wlan0", "192.168.1.2", gateway),
     ];
     let first = compare(&home(), &[], &home(), &destinations, &answers);
-    insta::assert_snapshot!(text(&first, AT), @"");
+    insta::assert_snapshot!(text(&first, AT), @r#"
+    14:03:07.123  look: no interface and no address has changed
+                        gw1 203.0.113.5: tun0 (10.8.0.2), a tunnel
+                        198.51.100.7: wlan0 (192.168.1.2) via 192.168.1.1
+    "#);
 
     let later = snapshot(vec![
         (2, interface("wlan0", true, &["192.168.1.2", "2001:db8::2"])),
@@ -120,6 +135,10 @@ fn a_look_says_what_changed_and_each_way() {
     ]);
     let answers = [Lookup::None(NoPath::NoRoute), answers[1].clone()];
     let second = compare(&home(), &first.paths, &later, &destinations, &answers);
-    insta::assert_snapshot!(text(&second, AT), @"");
-    insta::assert_snapshot!(serde_json::to_string(&second).unwrap(), @"");
+    insta::assert_snapshot!(text(&second, AT), @r#"
+    14:03:07.123  look: tun0 is gone with 10.8.0.2; wlan0 has 2001:db8::2; eth0 is new, down
+                        gw1 203.0.113.5: no route (was: tun0 (10.8.0.2), a tunnel)
+                        198.51.100.7: wlan0 (192.168.1.2) via 192.168.1.1 (as before)
+    "#);
+    insta::assert_snapshot!(serde_json::to_string(&second).unwrap(), @r#"{"changes":["tun0 is gone with 10.8.0.2","wlan0 has 2001:db8::2","eth0 is new, down"],"online":true,"paths":[{"destination":"gw1","address":"203.0.113.5","why":"no route","changed":true},{"destination":"198.51.100.7","address":"198.51.100.7","path":{"interface":"wlan0","source":"192.168.1.2","gateway":"192.168.1.1","tunnel":false},"changed":false}]}"#);
 }

@@ -105,7 +105,7 @@ async fn find(
     let (connects, hop) = connects(config, args, ssh, preferences.dial)?;
     let (name, addresses) = match &hop {
         Some(hop) => {
-            let asks = Asks::new(config, &connects, via.wanted(last_was_tunnel))?;
+            let asks = Asks::new(config, connects, via.wanted(last_was_tunnel))?;
             asks.about(hop, &learnt).await
         }
         None => (Name::NotNeeded, Vec::new()),
@@ -179,10 +179,10 @@ struct Asks {
 }
 
 impl Asks {
-    fn new(config: &Config, connects: &Connects, wanted: Wanted) -> Result<Self> {
+    fn new(config: &Config, connects: Connects, wanted: Wanted) -> Result<Self> {
         let (network, _) = Network::open().context("cannot ask the kernel about the network")?;
         // ssh does not pass on to a jump host what the connection is bound to.
-        let own = *connects != Connects::ProxyJump;
+        let own = connects != Connects::ProxyJump;
         let bound = |text: &Option<String>| text.clone().filter(|_| own);
         Ok(Self {
             network,

@@ -66,14 +66,15 @@ fn paths(found: &Found) -> Vec<String> {
         _ if found.addresses.is_empty() => "path now: none, no address is known".into(),
         _ => "path now: none, a session would wait for the network".into(),
     }];
-    match &found.name {
-        Name::NotNeeded | Name::Resolved => {}
+    let said = match &found.name {
+        Name::NotNeeded | Name::Resolved => None,
         Name::NotAsked => {
-            lines.push("  the name is not looked up while no wanted path leads to the host".into())
+            Some("the name is not looked up while no wanted path leads to the host".to_owned())
         }
-        Name::Unknown(words) => lines.push(format!("  the name does not resolve here: {words}")),
-        Name::Slow => lines.push("  the resolver does not answer".into()),
-    }
+        Name::Unknown(words) => Some(format!("the name does not resolve here: {words}")),
+        Name::Slow => Some("the resolver does not answer".to_owned()),
+    };
+    lines.extend(said.map(|said| format!("  {said}")));
     if found.addresses.len() > 1 || used.is_none() {
         lines.extend(found.addresses.iter().map(address));
     }
@@ -98,7 +99,7 @@ fn address(address: &Address) -> String {
 fn wanted(found: &Found, zone: Zone) -> String {
     let want = &found.want;
     let by = if want.configured {
-        "by the configuration"
+        "in the configuration"
     } else {
         "by default"
     };
@@ -114,7 +115,7 @@ fn wanted(found: &Found, zone: Zone) -> String {
     } else {
         String::new()
     };
-    format!("wanted: {}, via {} {by}{why}", want.wanted, want.via)
+    format!("wanted: {} (via {}, {by}){why}", want.wanted, want.via)
 }
 
 fn session(found: &Found, status: &Status, zone: Zone) -> Vec<String> {
@@ -130,7 +131,7 @@ fn session(found: &Found, status: &Status, zone: Zone) -> Vec<String> {
     )];
     if status.want != found.want {
         let want = &status.want;
-        lines.push(format!("  wanted: {}, via {}", want.wanted, want.via));
+        lines.push(format!("  wanted: {} (via {})", want.wanted, want.via));
     }
     if let Some(run) = &status.run {
         let health = run.health.as_ref().map_or_else(

@@ -96,7 +96,18 @@ fn waiting() -> Found {
 
 #[test]
 fn a_session_that_waits_for_a_tunnel() {
-    insta::assert_snapshot!(text(&waiting(), Zone::UTC), @"");
+    insta::assert_snapshot!(text(&waiting(), Zone::UTC), @r#"
+    gw1 is gw1.example.org port 22; netroam connects
+    path now: none that is wanted, a session would wait
+      the name is not looked up while no wanted path leads to the host
+      203.0.113.5: wlan0 (192.168.1.2) via 192.168.1.1 (answered before)
+    wanted: a tunnel (via auto, by default): the last good run, 11:55:02 (2:13:18 ago), went over tun0 (10.8.0.2), a tunnel
+    session mac (pid 4242): no route, waiting for the network, for 5:12
+      last look 14:03:07 (5:12 ago): 203.0.113.5: no route
+    lately:
+      14:03:07      5:13 ago  mac: tun0 lost 10.8.0.2: ends ssh
+      14:03:07      5:12 ago  mac: ended by netroam
+    "#);
 }
 
 #[test]
@@ -155,7 +166,21 @@ fn a_session_whose_data_hangs() {
         problems: vec!["netroam 4444 does not answer".into()],
         ..waiting()
     };
-    insta::assert_snapshot!(text(&found, Zone::UTC), @"");
+    insta::assert_snapshot!(text(&found, Zone::UTC), @r#"
+    gw1 is gw1.example.org port 22; netroam connects
+    path now: tun0 (10.8.0.2), a tunnel, to 203.0.113.5
+    wanted: a tunnel (via auto, by default): the last good run, 11:55:02 (2:13:18 ago), went over tun0 (10.8.0.2), a tunnel
+    session mac (pid 4242): attached via tun0 (10.8.0.2), for 2:03:03
+      wanted: a tunnel (via tunnel)
+      connection (ssh 4250): round trip 12.3 ms, hangs: 104 bytes unacknowledged, sent 4 more times, heard 5.0 s ago
+      last look 14:08:10 (10 s ago): 203.0.113.5 by tun0 (10.8.0.2), a tunnel
+      next attempt in 12 s, or at any change
+    session (pid 4343): attached via tun0 (10.8.0.2), for 2:03:03
+      wanted: a tunnel (via tunnel)
+      connection (ssh 4350): round trip 12.3 ms, all acknowledged, heard 5.0 s ago
+      last look 14:08:10 (10 s ago): 203.0.113.5 by tun0 (10.8.0.2), a tunnel
+    problem: netroam 4444 does not answer
+    "#);
 }
 
 #[test]
@@ -171,7 +196,13 @@ fn a_host_of_which_nothing_is_known() {
         lately: vec![],
         ..waiting()
     };
-    insta::assert_snapshot!(text(&found, Zone::UTC), @"");
+    insta::assert_snapshot!(text(&found, Zone::UTC), @r#"
+    gw1 is gw1.example.org port 22; ssh connects (ProxyJump), first to jump port 22
+    path now: none, no address is known
+      the name does not resolve here: Name or service not known
+    wanted: a path (via auto, by default): no good run is known yet
+    sessions: none is running
+    "#);
 }
 
 #[test]
@@ -184,8 +215,8 @@ fn what_programs_read() {
         keys.sort();
         keys.join(" ")
     };
-    insta::assert_snapshot!(keys(&json), @"");
-    insta::assert_snapshot!(keys(&json["sessions"][0]), @"");
-    insta::assert_snapshot!(json["addresses"][0].to_string(), @"");
-    insta::assert_snapshot!(json["want"].to_string(), @"");
+    insta::assert_snapshot!(keys(&json), @"addresses at connects first_hop host hostname last lately name path port problems sessions want");
+    insta::assert_snapshot!(keys(&json["sessions"][0]), @"host look pid session since state text want");
+    insta::assert_snapshot!(json["addresses"][0].to_string(), @r#"{"address":"203.0.113.5","path":{"interface":"wlan0","source":"192.168.1.2","gateway":"192.168.1.1","tunnel":false},"learnt":true,"wanted":false}"#);
+    insta::assert_snapshot!(json["want"].to_string(), @r#"{"via":"auto","wanted":"a tunnel","configured":false,"learnt":true}"#);
 }
