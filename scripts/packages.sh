@@ -12,13 +12,18 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo --preserve-env=PATH,HOME,CARGO_HOME,RUSTUP_HOME,CARGO_TARGET_DIR "$@"; fi
 }
 
-# Takes words `program:package`; installs the package where the program is missing.
+# A program, or a file by its whole path.
+present() {
+    command -v "$1" >/dev/null 2>&1 || [ -e "$1" ]
+}
+
+# Takes words `program:package`; installs the package where the program is missing. A package without programs has a file for one.
 packages() {
     local missing=() pair
     PATH=$PATH:/usr/sbin:/sbin
     export PATH
     for pair in "$@"; do
-        command -v "${pair%%:*}" >/dev/null 2>&1 || missing+=("${pair#*:}")
+        present "${pair%%:*}" || missing+=("${pair#*:}")
     done
     [ ${#missing[@]} = 0 ] && return
     command -v apt-get >/dev/null 2>&1 || {
@@ -30,7 +35,7 @@ packages() {
     # No daemon is to start, and none to be asked about: the tests run their own.
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
     for pair in "$@"; do
-        command -v "${pair%%:*}" >/dev/null 2>&1 || {
+        present "${pair%%:*}" || {
             echo "${pair%%:*} is still missing after installing ${pair#*:}" >&2
             return 1
         }

@@ -24,6 +24,8 @@ pub enum Verb {
     Why(Why),
     /// Print what the operating system says of the network, as it comes, and what a look makes of it
     Events(Events),
+    /// Drop what was learnt of a host: its addresses, and how it was last reached
+    Forget(Forget),
     /// Pass the dialled connection to ssh, which runs this by itself
     #[command(hide = true)]
     HandOver,
@@ -117,6 +119,14 @@ pub struct Events {
     /// Hosts or addresses whose path is looked up after each burst of events; names are looked up once, at the start
     #[arg(value_name = "HOST|ADDRESS")]
     pub destinations: Vec<String>,
+}
+
+/// `netroam forget HOST…`
+#[derive(Debug, Args)]
+pub struct Forget {
+    /// Hosts, as for watch
+    #[arg(value_name = "HOST", required = true)]
+    pub hosts: Vec<String>,
 }
 
 /// What keeps the work on the remote host.

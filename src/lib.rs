@@ -8,12 +8,13 @@
 //! - [`connect`]: dialling the first hop, checking its banner, handing the socket to ssh, probing it.
 //! - [`context`]: screen and tmux: the remote command that attaches.
 //! - [`terminal`]: the local terminal: saved, restored, the status line.
+//! - [`learnt`]: what the last good runs taught of a host.
 //! - [`journal`]: what happened to a host's sessions, kept for `netroam why`.
 //! - [`control`]: the socket on which a running netroam tells how its session is.
 //! - [`record`]: moments, paths and states as other programs read them.
 //! - [`commands`]: one file per verb.
 //! - [`report`]: every line a user reads.
-//! - [`cli`], [`config`], [`log`]: what netroam is told, and where it writes down what it did.
+//! - [`cli`], [`config`], [`log`], [`dirs`]: what netroam is told, and where it writes down what it did.
 
 pub mod cli;
 pub mod commands;
@@ -21,7 +22,9 @@ pub mod config;
 pub mod connect;
 pub mod context;
 pub mod control;
+pub mod dirs;
 pub mod driver;
+mod file_name;
 pub mod journal;
 pub mod learnt;
 pub mod log;

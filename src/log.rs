@@ -4,13 +4,14 @@ use std::{
     fs::{self, OpenOptions},
     io,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Mutex,
 };
 
 use anyhow::{Context as _, Result};
-use etcetera::{BaseStrategy as _, base_strategy::choose_base_strategy};
 use tracing::{Level, level_filters::LevelFilter};
+
+use crate::dirs;
 
 /// A log that has grown beyond this starts anew when netroam starts; the one before is kept beside it.
 const LARGEST: u64 = 4 << 20;
@@ -31,7 +32,7 @@ pub fn start(level: Option<Level>, file: Option<&Path>) -> Result<()> {
     };
     let path = match file {
         Some(file) => file.to_owned(),
-        None => default_path()?,
+        None => dirs::state()?.join("netroam.log"),
     };
     let file = open(&path).with_context(|| format!("cannot write the log {}", path.display()))?;
     tracing_subscriber::fmt()
@@ -66,11 +67,4 @@ fn open(path: &Path) -> io::Result<fs::File> {
         .create(true)
         .mode(0o600)
         .open(path)
-}
-
-/// `netroam/netroam.log` under `XDG_STATE_HOME`, by default `~/.local/state`.
-fn default_path() -> Result<PathBuf> {
-    let base = choose_base_strategy().context("cannot find the home directory for the log")?;
-    let state = base.state_dir().unwrap_or_else(|| base.data_dir());
-    Ok(state.join("netroam/netroam.log"))
 }

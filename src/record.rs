@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 use crate::{
+    connect::Failure,
     ssh::Ending,
     supervisor::{Exit, Need, Reason, Status},
 };
@@ -159,7 +160,7 @@ pub enum State {
     Doubtful,
     /// No path leads to the host.
     NoPath,
-    /// A path leads there, but not the one that is wanted: waiting for a tunnel.
+    /// No path of the kind that is wanted: waiting for a tunnel, or for a certain interface.
     NoTunnel,
     /// The name of the host does not resolve here.
     NoName,
@@ -185,8 +186,12 @@ impl State {
             Status::Attaching { .. } => Self::LoggingIn,
             Status::Dialling(_) => Self::Connecting,
             Status::NoPath(_) => Self::NoPath,
+            Status::Waiting { .. } => Self::NoTunnel,
             Status::Holding(_) => Self::Holding,
-            Status::Retrying(_) | Status::RetryingSsh(_) => Self::Retrying,
+            Status::Retrying(Failure::Resolve(_) | Failure::NoSuchName(_)) => Self::NoName,
+            Status::Retrying(_) | Status::RetryingSsh(_) | Status::RetryingLogin { .. } => {
+                Self::Retrying
+            }
             Status::Parked(Need::Question(_)) => Self::NeedsPerson,
             Status::Parked(Need::TakenOver) => Self::TakenOver,
             Status::Parked(Need::ContextGone) => Self::ContextGone,
@@ -215,9 +220,11 @@ pub fn path_of(status: &Status) -> Option<&Path> {
     match status {
         Status::Attaching { path, .. } | Status::Dialling(path) => path.as_ref(),
         Status::NoPath(_)
+        | Status::Waiting { .. }
         | Status::Holding(_)
         | Status::Retrying(_)
         | Status::RetryingSsh(_)
+        | Status::RetryingLogin { .. }
         | Status::Parked(_) => None,
     }
 }
@@ -232,6 +239,8 @@ pub fn reason_word(reason: &Reason) -> &'static str {
         Reason::Slept => "slept",
         Reason::Silent(_) => "silent",
         Reason::Connection(_) => "connection",
+        Reason::Adrift(_) => "adrift",
+        Reason::Stuck(_) => "stuck",
     }
 }
 
@@ -241,9 +250,12 @@ pub fn paths_of(reason: &Reason) -> (Option<&Path>, Option<&Path>) {
         Reason::AddressLost { now, .. } => (None, now.as_ref()),
         Reason::PathMoved { from, to } => (Some(from), Some(to)),
         Reason::Silent(why) => paths_of(why),
-        Reason::PathLost { .. } | Reason::PathBack | Reason::Slept | Reason::Connection(_) => {
-            (None, None)
-        }
+        Reason::PathLost { .. }
+        | Reason::PathBack
+        | Reason::Slept
+        | Reason::Connection(_)
+        | Reason::Adrift(_)
+        | Reason::Stuck(_) => (None, None),
     }
 }
 
@@ -273,7 +285,7 @@ pub fn ending_word(ending: &Ending) -> &'static str {
 pub fn exit_word(exit: &Exit) -> &'static str {
     match exit {
         Exit::Ssh(ending) => ending_word(ending),
-        Exit::NoSuchHost(_) => "unknown-host",
+        Exit::StrangeKey(_) => "strange-key",
         Exit::TakenOver => "taken-over",
         Exit::ContextGone => "context-gone",
         Exit::PersonNeeded(_) => "needs-person",

@@ -12,8 +12,9 @@ use std::{
 use netroam_platform::{NoPath, Path};
 
 use crate::{
+    connect::Failure,
     ssh::Ending,
-    supervisor::{Again, Exit, Need, Notice, Reason, Status},
+    supervisor::{Again, Exit, Need, Notice, Reason, Segments, Stage, Status},
 };
 
 mod network;
@@ -100,14 +101,38 @@ pub fn status(host: &str, status: &Status) -> (String, &'static str) {
             format!("{}, waiting for the network", no_path(why)),
             WAITING,
         ),
+        Status::Waiting {
+            wanted,
+            last,
+            failure,
+        } => {
+            let failure = failure.as_ref().map_or_else(String::new, |failure| {
+                format!("{}; ", self::failure(host, failure))
+            });
+            let last = last
+                .as_ref()
+                .map_or_else(String::new, |name| format!(", last seen {}", plain(name)));
+            let text = format!("{failure}waiting for {wanted} to {host}{last}");
+            return (text, "[Enter tries without]");
+        }
         Status::Holding(reason) => (
             format!("{}, waiting for it to come back", reason_text(reason)),
             "",
         ),
+        Status::Retrying(Failure::Resolve(_) | Failure::NoSuchName(_)) => {
+            ("does not resolve here, waiting".into(), WAITING)
+        }
         Status::Retrying(failure) => (
-            format!("{}, trying again", plain(&failure.to_string())),
+            format!("{}, trying again", self::failure(host, failure)),
             WAITING,
         ),
+        Status::RetryingLogin { stage, segments } => {
+            let then = match segments {
+                Segments::Small => ", trying with small packets",
+                Segments::Usual => ", trying again",
+            };
+            (format!("{}{then}", stuck(*stage)), WAITING)
+        }
         Status::RetryingSsh(why) => (format!("{}, trying again", plain(why)), WAITING),
         Status::Parked(Need::Question(what)) => (
             format!("ssh needs a person, Enter lets it ask ({})", plain(what)),
@@ -154,6 +179,8 @@ pub fn notice(host: &str, notice: &Notice) -> String {
                 | Reason::PathBack
                 | Reason::Slept
                 | Reason::Silent(_)
+                | Reason::Adrift(_)
+                | Reason::Stuck(_)
                 | Reason::Connection(_) => String::new(),
             };
             format!("{host}: {}{over}{doubt}{next}", reason_text(reason))
@@ -161,8 +188,16 @@ pub fn notice(host: &str, notice: &Notice) -> String {
         Notice::Details { status, lost, next } => {
             let what = match status {
                 Status::NoPath(why) => format!("{host}: no path to the host ({})", no_path(why)),
-                Status::Retrying(failure) => {
-                    format!("{host}: last attempt: {}", plain(&failure.to_string()))
+                Status::Waiting { wanted, .. } => {
+                    format!("{host}: nothing is sent over any path but {wanted}")
+                }
+                Status::Retrying(why @ (Failure::Resolve(_) | Failure::NoSuchName(_))) => format!(
+                    "{host}: {} (a misspelt name? one that only a VPN knows?)",
+                    failure(host, why)
+                ),
+                Status::Retrying(why) => format!("{host}: last attempt: {}", failure(host, why)),
+                Status::RetryingLogin { stage, .. } => {
+                    format!("{host}: last attempt: {}", stuck(*stage))
                 }
                 Status::RetryingSsh(why) => format!("{host}: last attempt: {}", plain(why)),
                 Status::Dialling(path) | Status::Attaching { path, .. } => {
@@ -190,16 +225,25 @@ pub fn notice(host: &str, notice: &Notice) -> String {
     }
 }
 
+/// What became of the wish to forget a host, of which something was known or not.
+pub fn forgotten(host: &str, known: bool) -> String {
+    let host = plain(host);
+    if known {
+        format!("{host}: forgotten")
+    } else {
+        format!("{host}: nothing was known")
+    }
+}
+
 /// The last line, if the end needs one, and the exit status. ssh has said already what a plain ssh says.
 pub fn exit(host: &str, exit: &Exit) -> (Option<String>, u8) {
     let (text, code) = match exit {
         Exit::Ssh(ending) => return ssh_exit(host, ending),
-        Exit::NoSuchHost(why) => (
+        Exit::StrangeKey(path) => (
             format!(
-                "{}\nhint: check the name; a name that only a VPN knows needs the VPN first",
-                plain(why)
+                "this network ({path}) is not the one of the last connection, and whoever answers in it has another host key; stopping\nhint: this may be somebody else's machine; try from a network that you know. netroam accepts no key for you"
             ),
-            status::SSH,
+            status::HOST_KEY,
         ),
         Exit::TakenOver => (
             "the session was taken over elsewhere".into(),
@@ -286,6 +330,36 @@ pub fn reason_text(reason: &Reason) -> String {
             reason_text(why)
         ),
         Reason::Connection(why) => format!("connection lost ({})", plain(why)),
+        Reason::Adrift(tunnel) => format!("there is no network under {}", plain(tunnel)),
+        Reason::Stuck(stage) => stuck(*stage).into(),
+    }
+}
+
+/// What became of an attempt to connect.
+fn failure(host: &str, failure: &Failure) -> String {
+    let text = plain(&failure.to_string());
+    match failure {
+        Failure::Closed(_) | Failure::Silent(_) | Failure::Foreign { .. } => {
+            format!("the network answers in {host}'s place (captive portal?): {text}")
+        }
+        Failure::Resolve(_)
+        | Failure::NoSuchName(_)
+        | Failure::Astray(_)
+        | Failure::Unreachable(_)
+        | Failure::TimedOut
+        | Failure::Local(_)
+        | Failure::Refused(_)
+        | Failure::Busy { .. } => text,
+    }
+}
+
+/// What a login that hangs looks like.
+fn stuck(stage: Stage) -> &'static str {
+    match stage {
+        Stage::KeyExchange => {
+            "the login hangs in the key exchange: large packets do not come through (MTU?)"
+        }
+        Stage::Authentication => "the login hangs: the server does not let us in, nor refuse",
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
+    future::ready,
     io::{Read as _, Write as _},
     net::{IpAddr, SocketAddr, TcpListener, TcpStream},
     pin::pin,
@@ -61,7 +62,7 @@ async fn dial_at(address: SocketAddr) -> Result<Dialled, Failure> {
 /// An address on which nobody answers a SYN: its queue of connections is full, so Linux drops what comes.
 /// One attempt, whatever it tells meanwhile.
 async fn dial(target: &Target, known: &[IpAddr], resolver: &Resolver) -> Result<Dialled, Failure> {
-    connect::dial(target, known, resolver, |_| {}).await
+    connect::dial(target, known, resolver, |_| ready(Ok(())), |_| {}).await
 }
 
 struct Blackhole {
@@ -219,7 +220,7 @@ async fn what_the_resolver_finds_joins_what_was_known() {
     let failure = dial(&target, &[], &nothing).await.unwrap_err();
     assert_eq!(
         failure.to_string(),
-        "cannot find the address: Name or service not known"
+        "does not resolve here (Name or service not known)"
     );
     let failure = dial(&target, &known, &nothing).await.unwrap_err();
     assert_eq!(failure, Failure::Refused(with_ip("127.0.0.4", good.port())));

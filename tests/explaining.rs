@@ -15,6 +15,7 @@ use std::{
 use netroam::{
     control::{Listener, LookFacts, RunFacts, Status, Want},
     journal::{Journal, Judged, Note},
+    learnt::{LastRun, Learnt, Store},
     record::{Stamp, State},
     supervisor::{Reason, RunId, Via},
 };
@@ -157,6 +158,30 @@ fn no_question_about_the_name_leaves_while_a_tunnel_is_wanted_and_none_leads_the
         let found = why(home.path(), &["gw1"]);
         assert_eq!(found["name"], "not-asked");
         assert_eq!(found["want"]["wanted"], "a tunnel");
+        assert_eq!(questions(), 0);
+        // Nor where it is learnt from the last good run: its addresses are all that is looked at.
+        let learnt = Learnt {
+            addresses: vec!["203.0.113.5".parse().unwrap()],
+            last: Some(LastRun {
+                interface: "tun0".into(),
+                source: "10.8.0.2".parse().unwrap(),
+                gateway: None,
+                tunnel: true,
+                at: clock::wall(),
+            }),
+        };
+        let store = Store::new(&home.path().join("state/netroam"));
+        store.write("gw3", &learnt).unwrap();
+        let found = why(home.path(), &["me@gw3"]);
+        assert_eq!(found["name"], "not-asked");
+        assert_eq!(found["want"]["learnt"], true);
+        assert_eq!(found["path"], Value::Null);
+        let address = &found["addresses"][0];
+        assert_eq!(address["path"]["interface"], "v0", "{found}");
+        assert_eq!(
+            (&address["learnt"], &address["wanted"]),
+            (&true.into(), &false.into())
+        );
         assert_eq!(questions(), 0);
         // And it would be seen: without that wish the resolver is asked, for two seconds at most.
         let began = clock::now();

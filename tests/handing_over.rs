@@ -4,6 +4,7 @@
 
 use std::{
     fs,
+    future::ready,
     io::Read as _,
     net::TcpListener,
     path::Path,
@@ -64,7 +65,7 @@ impl Sshd {
     async fn dial(&self) -> Dialled {
         let target = Target::new("127.0.0.1", self.port);
         for _ in 0..100 {
-            match dial(&target, &[], &Resolver::system(), |_| {}).await {
+            match dial(&target, &[], &Resolver::system(), |_| ready(Ok(())), |_| {}).await {
                 Ok(dialled) => return dialled,
                 Err(Failure::Refused(_)) => tokio::time::sleep(Duration::from_millis(50)).await,
                 Err(other) => panic!("{other}"),

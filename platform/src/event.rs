@@ -48,7 +48,13 @@ pub enum Event {
     },
     /// Messages may have been missed: everything may have changed.
     Everything(Lost),
-    /// The machine slept for about this long (time that `CLOCK_MONOTONIC` did not count).
+    /// Names may resolve differently now: a file changed that says who is asked, or that answers itself (Linux: `/etc/resolv.conf`
+    /// and what it links to, systemd-resolved's own record of the servers it asks, `/etc/hosts`, `/etc/nsswitch.conf`).
+    ///
+    /// One change may be told more than once, and in the middle of it.
+    Names,
+    /// The machine slept for about this long (time that `CLOCK_MONOTONIC` did not count), told once for each sleep. Zero where the
+    /// system says that it woke, and the clocks say that it never slept: a sleep that was called off at the last moment.
     Woke(Duration),
 }
 

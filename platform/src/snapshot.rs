@@ -42,25 +42,37 @@ impl Snapshot {
     pub fn reaching(&self) -> BTreeSet<IpAddr> {
         self.interfaces
             .values()
-            .filter(|interface| {
-                interface.up && interface.carrier != Some(false) && !interface.loopback
-            })
-            .flat_map(|interface| interface.addresses.iter().copied())
-            .filter(|address| !link_local(*address))
+            .flat_map(Interface::reaching)
             .collect()
     }
 
     /// Whether there is any such address.
     pub fn online(&self) -> bool {
-        self.interfaces.values().any(|interface| {
-            interface.up
-                && interface.carrier != Some(false)
-                && !interface.loopback
-                && interface
-                    .addresses
-                    .iter()
-                    .any(|address| !link_local(*address))
-        })
+        self.interfaces
+            .values()
+            .any(|interface| interface.reaching().next().is_some())
+    }
+
+    /// Whether there is any such address outside the tunnels: what a tunnel's own packets can leave by.
+    ///
+    /// A tunnel keeps its address when the network under it goes. Where nothing is grounded, it carries nothing, and no probe through
+    /// it says anything about the other side. Where something is, that says nothing yet of where it leads: the bridge of a
+    /// running container counts, too.
+    pub fn grounded(&self) -> bool {
+        self.interfaces
+            .values()
+            .any(|interface| !interface.tunnel && interface.reaching().next().is_some())
+    }
+}
+
+impl Interface {
+    /// Its addresses with which other networks might be reached: none while it is down or without carrier.
+    fn reaching(&self) -> impl Iterator<Item = IpAddr> {
+        let passes = self.up && self.carrier != Some(false) && !self.loopback;
+        self.addresses
+            .iter()
+            .copied()
+            .filter(move |address| passes && !link_local(*address))
     }
 }
 
@@ -75,24 +87,65 @@ fn link_local(address: IpAddr) -> bool {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_link_local_address_alone_is_not_online() {
-        let mut interface = Interface {
+    fn interface(addresses: &[&str]) -> Interface {
+        Interface {
             name: "wlan0".into(),
             up: true,
             carrier: Some(true),
             loopback: false,
             tunnel: false,
-            addresses: BTreeSet::from(["fe80::1".parse().unwrap(), "169.254.3.4".parse().unwrap()]),
+            addresses: addresses
+                .iter()
+                .map(|address| address.parse().unwrap())
+                .collect(),
+        }
+    }
+
+    fn snapshot(interfaces: &[Interface]) -> Snapshot {
+        Snapshot {
+            interfaces: (1..).zip(interfaces.iter().cloned()).collect(),
+        }
+    }
+
+    #[test]
+    fn a_link_local_address_alone_is_not_online() {
+        let mut wlan = interface(&["fe80::1", "169.254.3.4"]);
+        assert!(!snapshot(&[wlan.clone()]).online());
+        wlan.addresses.insert("192.0.2.7".parse().unwrap());
+        let looked = snapshot(&[wlan.clone()]);
+        assert!(looked.online());
+        assert_eq!(looked.reaching(), ["192.0.2.7".parse().unwrap()].into());
+        wlan.carrier = Some(false);
+        let looked = snapshot(&[wlan]);
+        assert!(!looked.online() && looked.reaching().is_empty());
+        assert!(looked.owns("192.0.2.7".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_tunnel_alone_is_online_and_not_grounded() {
+        let loopback = Interface {
+            loopback: true,
+            ..interface(&["127.0.0.1", "::1"])
         };
-        let snapshot = |interface: &Interface| Snapshot {
-            interfaces: BTreeMap::from([(2, interface.clone())]),
+        let tunnel = Interface {
+            tunnel: true,
+            ..interface(&["10.8.0.2"])
         };
-        assert!(!snapshot(&interface).online());
-        interface.addresses.insert("192.0.2.7".parse().unwrap());
-        assert!(snapshot(&interface).online());
-        interface.carrier = Some(false);
-        assert!(!snapshot(&interface).online());
-        assert!(snapshot(&interface).owns("192.0.2.7".parse().unwrap()));
+        let mut wlan = interface(&["fe80::1", "169.254.3.4"]);
+        let grounded = |wlan: &Interface| {
+            let looked = snapshot(&[loopback.clone(), tunnel.clone(), wlan.clone()]);
+            assert!(looked.online());
+            looked.grounded()
+        };
+        assert!(!grounded(&wlan), "link-local addresses lead nowhere");
+        wlan.addresses.insert("2001:db8::7".parse().unwrap());
+        assert!(grounded(&wlan));
+        wlan.carrier = None;
+        assert!(grounded(&wlan), "not known counts as present");
+        wlan.carrier = Some(false);
+        assert!(!grounded(&wlan));
+        wlan.carrier = Some(true);
+        wlan.up = false;
+        assert!(!grounded(&wlan));
     }
 }

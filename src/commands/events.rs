@@ -205,6 +205,7 @@ fn of(event: &Event, names: &Snapshot) -> EventFacts {
             facts.removed = *removed;
         }
         Event::Everything(_) => facts.kind = "everything",
+        Event::Names => facts.kind = "names",
         Event::Woke(_) => facts.kind = "woke",
     }
     facts

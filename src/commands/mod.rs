@@ -6,11 +6,14 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::{
     cli::{Cli, Verb},
-    connect, report,
+    connect, dirs,
+    learnt::Store,
+    report,
     ssh::{Version, split},
 };
 
 mod events;
+mod forget;
 mod watch;
 mod why;
 
@@ -61,7 +64,7 @@ fn ssh_words(name: &str, words: &[OsString]) -> anyhow::Result<ExitCode> {
     match Cli::parse_from(separated).verb {
         Verb::Watch(watch) => watch::run(&watch, &ssh, version),
         Verb::Why(why) => why::run(&why, &ssh, version),
-        Verb::Events(_) | Verb::HandOver => unreachable!("the verb was {name}"),
+        Verb::Events(_) | Verb::Forget(_) | Verb::HandOver => unreachable!("the verb was {name}"),
     }
 }
 
@@ -69,6 +72,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {
         Verb::Watch(_) | Verb::Why(_) => unreachable!("these are read on their own"),
         Verb::Events(events) => events::run(&events),
+        Verb::Forget(forget) => forget::run(&forget, &Store::new(&dirs::state()?)),
         Verb::HandOver => connect::handover::fetch().map(|()| ExitCode::SUCCESS),
     }
 }

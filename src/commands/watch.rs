@@ -22,9 +22,11 @@ use crate::{
     config::{Configuration, Preferences},
     connect::{Family, Target},
     context::{BadName, Claims, InUse, Mux, Name, Scrollback, Token},
+    dirs,
     driver::{self, Context, Session},
+    learnt::Store,
     log, report,
-    ssh::{AddressFamily, Args, Asked, Config, Dial, Ending, SessionType, Version},
+    ssh::{AddressFamily, Args, Asked, Config, Dial, Ending, SessionType, Version, host_of},
     supervisor::{Again, Dialler, Exit},
 };
 
@@ -91,7 +93,7 @@ pub(super) fn run(watch: &Watch, ssh: &OsStr, version: Version) -> Result<ExitCo
     match exit {
         Exit::Signal(signal) | Exit::Ssh(Ending::Interrupted { signal }) => process::die_of(signal),
         Exit::Ssh(_)
-        | Exit::NoSuchHost(_)
+        | Exit::StrangeKey(_)
         | Exit::TakenOver
         | Exit::ContextGone
         | Exit::PersonNeeded(_)
@@ -123,11 +125,7 @@ fn session(
     })?;
     let keeper = keeper(watch, &preferences, &args, &config)?;
     let base = choose_base_strategy().context("cannot find the home directory")?;
-    let state = base
-        .state_dir()
-        .unwrap_or_else(|| base.data_dir())
-        .join("netroam");
-    let directory = Claims::directory(base.runtime_dir().as_deref(), &state);
+    let directory = Claims::directory(base.runtime_dir().as_deref(), &dirs::state()?);
     let claims = Claims::new(&directory, &config.user, &config.hostname, config.port)?;
     let dial = config.dial(ssh, &args)?;
     let wanted = watch.dial.or(preferences.dial).unwrap_or(DialChoice::Auto);
@@ -152,6 +150,16 @@ fn session(
         None if watch.rerun => (Again::Rerun, None),
         None => (Again::Never, None),
     };
+    let via = watch.via.clone().or(preferences.via.clone());
+    let via = via.unwrap_or_default();
+    let (store, learnt_as) = (
+        Store::new(&dirs::state()?),
+        host_of(&args.destination.to_string_lossy()).to_owned(),
+    );
+    let (learnt, warning) = store.read(&learnt_as);
+    if let Some(warning) = warning {
+        report::line(&warning);
+    }
     let stall = watch.stall.or(preferences.stall.map(Duration::from_secs));
     let log_file = match args.log_file() {
         Some(path) => Some(open_log(&path)?),
@@ -170,6 +178,10 @@ fn session(
         first_hop,
         again,
         context,
+        via,
+        learnt,
+        store,
+        learnt_as,
         stall: stall.unwrap_or(STALL),
     })
 }

@@ -60,14 +60,15 @@ pub enum Progress {
 /// for its banner, of which [`super::banner::SILENCE`] may pass without a word. Dropping the future closes all that it has
 /// opened. Attempts may overlap; when one succeeds, drop the others.
 ///
-/// `observe` is told how far it has come.
+/// `admit` is asked before the SYN to each address; what it refuses gets none. `observe` is told how far it has come.
 ///
 /// # Errors
 /// Why there is no connection: see [`Failure`].
-pub async fn dial(
+pub async fn dial<Admission: Future<Output = Result<(), Failure>>>(
     target: &Target,
     known: &[IpAddr],
     resolver: &Resolver,
+    admit: impl Fn(IpAddr) -> Admission,
     observe: impl Fn(Progress),
 ) -> Result<Dialled, Failure> {
     let limit = target.connect_timeout.unwrap_or(PATIENCE);
@@ -97,7 +98,11 @@ pub async fn dial(
                 tried = true;
                 end.set(sleep(limit));
             }
-            match prepare(target, address) {
+            let prepared = match admit(address.ip()).await {
+                Ok(()) => prepare(target, address),
+                Err(reason) => Err(reason),
+            };
+            match prepared {
                 Ok(socket) => connecting.add(address, socket.connect(address)),
                 Err(reason) => {
                     failure = Some(Failure::furthest(failure, reason));
@@ -213,6 +218,9 @@ fn set_options(target: &Target, socket: &Socket, address: SocketAddr) -> io::Res
     // From the first byte on: ssh sets it only after the login, which costs two delayed acknowledgements (measured, 40 ms each).
     socket.set_tcp_nodelay(true)?;
     socket.set_keepalive(target.keepalive)?;
+    if let Some(bytes) = target.max_segment {
+        socket.set_tcp_mss(bytes)?;
+    }
     match target.qos {
         Some(qos) if address.is_ipv4() => socket.set_tos_v4(qos.into()),
         Some(qos) => socket.set_tclass_v6(qos.into()),

@@ -17,6 +17,8 @@ pub enum Failure {
     Resolve(String),
     /// The resolver has answered that there is no such name: asking again in the same network brings the same.
     NoSuchName(String),
+    /// No address of the host has a path that is wanted, so that nothing was sent; says which address goes where.
+    Astray(String),
     /// The kernel sent nothing, or a router answered that the way ends there; says which address and why.
     Unreachable(String),
     /// Nobody answered in time.
@@ -50,14 +52,15 @@ impl Failure {
     fn distance(&self) -> u8 {
         match self {
             Self::Resolve(_) | Self::NoSuchName(_) => 0,
-            Self::Unreachable(_) => 1,
-            Self::TimedOut => 2,
-            Self::Local(_) => 3,
-            Self::Refused(_) => 4,
-            Self::Closed(_) => 5,
-            Self::Silent(_) => 6,
-            Self::Foreign { .. } => 7,
-            Self::Busy { .. } => 8,
+            Self::Astray(_) => 1,
+            Self::Unreachable(_) => 2,
+            Self::TimedOut => 3,
+            Self::Local(_) => 4,
+            Self::Refused(_) => 5,
+            Self::Closed(_) => 6,
+            Self::Silent(_) => 7,
+            Self::Foreign { .. } => 8,
+            Self::Busy { .. } => 9,
         }
     }
 
@@ -106,9 +109,11 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Resolve(words) | Self::NoSuchName(words) => {
-                write!(f, "cannot find the address: {words}")
+                write!(f, "does not resolve here ({words})")
             }
-            Self::Unreachable(words) | Self::Local(words) => f.write_str(words),
+            Self::Astray(words) | Self::Unreachable(words) | Self::Local(words) => {
+                f.write_str(words)
+            }
             Self::TimedOut => f.write_str("no answer"),
             Self::Refused(peer) => write!(f, "connection refused by {}", Address(*peer)),
             Self::Closed(peer) => {
@@ -119,11 +124,9 @@ impl fmt::Display for Failure {
                 "{} accepts the connection but says nothing",
                 Address(*peer)
             ),
-            Self::Foreign { peer, said } => write!(
-                f,
-                "{} is no ssh server (a captive portal?), it says: {said}",
-                Address(*peer)
-            ),
+            Self::Foreign { peer, said } => {
+                write!(f, "{} is no ssh server, it says: {said}", Address(*peer))
+            }
             Self::Busy { peer, said } => {
                 write!(f, "{} takes no connection now: {said}", Address(*peer))
             }

@@ -28,6 +28,8 @@ pub struct Target {
     pub qos: Option<u8>,
     /// `tcpkeepalive`.
     pub keepalive: bool,
+    /// The largest TCP segment in either direction, in bytes without headers; `None` leaves it to the system.
+    pub max_segment: Option<u32>,
 }
 
 impl Target {
@@ -42,6 +44,7 @@ impl Target {
             connect_timeout: None,
             qos: None,
             keepalive: true,
+            max_segment: None,
         }
     }
 

@@ -25,11 +25,10 @@ use nix::{
 use thiserror::Error;
 
 use super::name::Name;
+use crate::file_name;
 
 /// How many terminals to one host are looked at before giving up.
 const MOST: u32 = 1000;
-/// Bytes of a host that are kept in a file name (255 is the limit of usual file systems).
-const LONGEST_HOST: usize = 150;
 
 /// A session name that is this process's on this laptop, until it is dropped.
 #[derive(Debug)]
@@ -81,7 +80,7 @@ impl Claims {
         );
         Ok(Self {
             directory: directory.to_owned(),
-            host: file_name_of(&format!("{user}@{hostname}:{port}")),
+            host: file_name::of(&format!("{user}@{hostname}:{port}")),
         })
     }
 
@@ -202,36 +201,6 @@ fn read_holder(mut file: &File) -> io::Result<InUse> {
     })
 }
 
-/// Keeps letters, digits and `-_.@`, and writes every other byte as `%XX`, so that two hosts never share a file.
-pub(crate) fn file_name_of(host: &str) -> String {
-    let mut name = String::new();
-    for byte in host.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@') {
-            name.push(char::from(byte));
-        } else {
-            name.extend(['%', hex(byte >> 4), hex(byte & 0xf)]);
-        }
-    }
-    if name.len() > LONGEST_HOST {
-        // FNV-1a, 64 bits: only has to keep apart what a truncation would join.
-        let hash = host.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        name.truncate(LONGEST_HOST - 17);
-        name.push('~');
-        name.extend(
-            hash.to_be_bytes()
-                .iter()
-                .flat_map(|byte| [hex(byte >> 4), hex(byte & 0xf)]),
-        );
-    }
-    name
-}
-
-fn hex(digit: u8) -> char {
-    char::from(b"0123456789ABCDEF"[usize::from(digit & 0xf)])
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
@@ -299,15 +268,6 @@ mod tests {
             let error = Claims::new(&path, "u", "h", 22).unwrap_err().to_string();
             assert!(error.ends_with(why), "{error}");
         }
-    }
-
-    #[test]
-    fn hosts_keep_to_their_own_files() {
-        assert_eq!(file_name_of("u@h:22"), "u@h%3A22");
-        assert!(!file_name_of("../../x").contains('/'));
-        let long = "a".repeat(400);
-        assert_eq!(file_name_of(&long).len(), LONGEST_HOST);
-        assert_ne!(file_name_of(&long), file_name_of(&format!("{long}b")));
     }
 
     /// This test, run as a process of its own: claims a name, says which, and keeps it until it is asked to end.

@@ -5,6 +5,5 @@ pub mod claim;
 pub mod name;
 
 pub use bootstrap::{Attach, Mux, Scrollback, Token, When};
-pub(crate) use claim::file_name_of;
 pub use claim::{Claim, Claims, InUse};
 pub use name::{BadName, Name};

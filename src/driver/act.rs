@@ -1,8 +1,12 @@
 //! Carrying actions out.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
-use netroam_platform::{clock, process};
+use netroam_platform::{Path, clock, process};
 use tokio::sync::mpsc;
 
 use super::{
@@ -11,11 +15,19 @@ use super::{
     signals::{Arrived, Signals},
 };
 use crate::{
-    connect, report,
+    connect,
+    learnt::{LastRun, Learnt},
+    report,
     ssh::Ending,
-    supervisor::{Action, Answer, AttemptId, Dialler, Input, Purpose, Reason, RunId, Status},
+    supervisor::{
+        Action, Answer, AttemptId, Dialler, Input, Purpose, Reason, RunId, Segments, Status, Wanted,
+    },
     terminal::Reset,
 };
+
+/// The largest segment where large packets were swallowed, in bytes: what the least MTU that IPv6 allows (1280, RFC 8200 section 5) leaves
+/// inside one more tunnel (80 by `WireGuard` over IPv6) for the data of a packet with its headers (40 and 60).
+const SMALL: u32 = 1100;
 
 impl Driver {
     /// Carries out everything that the supervisor wants, until it wants nothing, or has to wait for a run to stop.
@@ -31,7 +43,11 @@ impl Driver {
 
     fn act(&mut self, action: Action) {
         match action {
-            Action::Dial(attempt) => self.dial(attempt),
+            Action::Dial {
+                attempt,
+                over,
+                segments,
+            } => self.dial(attempt, over, segments),
             Action::Discard(attempt) => self.discard(attempt),
             Action::Start {
                 run,
@@ -51,6 +67,7 @@ impl Driver {
                 sign,
                 patience,
             } => self.probe(run, sign, patience),
+            Action::Learn { path, peer } => self.learn(path, peer),
             Action::Show(status) => self.show(status),
             Action::Say(notice) => {
                 let line = report::notice(&self.session.host, &notice);
@@ -70,12 +87,17 @@ impl Driver {
         }
     }
 
-    fn dial(&mut self, attempt: AttemptId) {
-        let (target, known) = (self.session.target.clone(), self.sight.good());
+    fn dial(&mut self, attempt: AttemptId, over: Wanted, segments: Segments) {
+        let (mut target, known) = (self.session.target.clone(), self.sight.good());
+        if segments == Segments::Small {
+            target.max_segment = Some(SMALL);
+        }
+        let gate = self.sight.gate(over);
         let (resolver, messages) = (Arc::clone(&self.resolver), self.messages.clone());
         let task = tokio::spawn(async move {
             let observe = |progress| report_to(&messages, Message::Progress(attempt, progress));
-            let result = connect::dial(&target, &known, &resolver, observe).await;
+            let admit = |address| gate.clone().admits(address);
+            let result = connect::dial(&target, &known, &resolver, admit, observe).await;
             report_to(&messages, Message::Dialled(attempt, result));
         });
         self.attempts.insert(attempt, task.abort_handle());
@@ -223,6 +245,26 @@ impl Driver {
         }
     }
 
+    /// Writes down what the next netroam is to know.
+    fn learn(&mut self, path: Path, peer: IpAddr) {
+        self.sight.learn_good(peer);
+        let learnt = Learnt {
+            addresses: self.sight.good(),
+            last: Some(LastRun {
+                interface: path.interface,
+                source: path.source,
+                gateway: path.gateway,
+                tunnel: path.tunnel,
+                at: clock::wall(),
+            }),
+        };
+        if let Err(error) = self.session.store.write(&self.session.learnt_as, &learnt) {
+            let error = format!("{error:#}");
+            tracing::warn!(error, "cannot keep what was learnt of the host");
+        }
+        self.session.learnt = learnt;
+    }
+
     fn show(&mut self, status: Status) {
         tracing::info!(?status, "status");
         self.shown = Some(status);
@@ -297,7 +339,7 @@ impl Driver {
                         self.take_terminal(false);
                     }
                     Message::Said(bytes) => report::relay(&bytes),
-                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Authenticated(_) => {}
+                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::KeyExchanged(_) | Message::Authenticated(_) => {}
                 },
                 () = super::until(Some(deadline)), if self.runs.values().any(|run| run.kill_at.is_some()) => {
                     for run in self.runs.values_mut() {

@@ -134,6 +134,9 @@ impl Ear {
             }
         }
         if let Some(event) = line.event {
+            if event == LogEvent::KeyExchanged {
+                report_to(&self.messages, Message::KeyExchanged(self.id));
+            }
             if event == LogEvent::Authenticated {
                 report_to(&self.messages, Message::Authenticated(self.id));
             }

@@ -25,6 +25,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use netroam_platform::{
+    Path,
     clock::{self, Time},
     process::{self, Change, Pid},
 };
@@ -41,7 +42,7 @@ use crate::{
 };
 use dir::RunDir;
 use run::LiveRun;
-use sight::Sight;
+use sight::{Changed, Sight};
 use signals::{Arrived, Signals};
 
 /// How long a run that was told to end may take before it is killed; ssh needs 0 to 10 ms (measured).
@@ -56,6 +57,7 @@ enum Message {
     FirstHop(RunId, Vec<IpAddr>),
     /// The answer to the question of this number.
     Probed(u64, RunId, Answer),
+    KeyExchanged(RunId),
     Authenticated(RunId),
     /// What ssh wrote for the user.
     Said(Vec<u8>),
@@ -102,10 +104,19 @@ pub async fn keep(session: Session) -> Result<Exit> {
         askable: terminal.is_some() || std::fs::File::open("/dev/tty").is_ok(),
         // A stopped ssh still listens on the ports that the next one is to listen on.
         may_silence: session.config.forwards.is_empty(),
+        via: session.via.clone(),
+        last: session.learnt.last.as_ref().map(|last| Path {
+            index: 0,
+            interface: last.interface.clone(),
+            source: last.source,
+            gateway: last.gateway,
+            tunnel: last.tunnel,
+        }),
         seed: fastrand::u64(..),
     };
     let mut driver = Driver {
         sight: Sight::open(
+            &session.learnt.addresses,
             session.target.bind_address,
             session.target.bind_interface.clone(),
         )
@@ -133,7 +144,7 @@ pub async fn keep(session: Session) -> Result<Exit> {
             biased;
             arrived = signals.next() => driver.arrived(arrived),
             Some(message) = inbox.recv() => driver.received(message).await,
-            slept = driver.sight.changed() => driver.look(slept).await,
+            changed = driver.sight.changed() => driver.look(changed).await,
             key = next_key(&mut driver.keys) => driver.pressed(key),
             () = until(deadline) => driver.timed_out(),
         }
@@ -166,13 +177,16 @@ impl Driver {
         self.supervisor.handle_timeout(now);
     }
 
-    async fn look(&mut self, slept: Option<Duration>) {
-        if let Some(slept) = slept {
+    async fn look(&mut self, changed: Changed) {
+        if let Some(slept) = changed.slept {
             tracing::info!(?slept, "the machine slept");
             self.tell(Input::Woke);
         }
         let look = self.sight.look().await;
         self.tell(Input::Looked(look));
+        if changed.names {
+            self.tell(Input::NamesChanged);
+        }
         self.find_first_hops();
     }
 
@@ -191,6 +205,7 @@ impl Driver {
                 }
                 self.tell(Input::Probed { run, answer });
             }
+            Message::KeyExchanged(run) => self.tell(Input::KeyExchanged(run)),
             Message::Authenticated(run) => self.authenticated(run),
             Message::Said(bytes) => {
                 checked("clear the status line", self.status.make_room());

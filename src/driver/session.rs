@@ -5,8 +5,9 @@ use std::{ffi::OsString, fs::File, path::PathBuf, time::Duration};
 use crate::{
     connect::Target,
     context::{Attach, Claim, Mux, Name, Scrollback, Token, When},
+    learnt::{Learnt, Store},
     ssh::{Args, Config, Hop},
-    supervisor::{Again, Dialler, Purpose},
+    supervisor::{Again, Dialler, Purpose, Via},
 };
 
 /// One host to be kept connected, with its context.
@@ -36,6 +37,14 @@ pub struct Session {
     pub again: Again,
     /// How to attach the context; `None` without one.
     pub context: Option<Context>,
+    /// Over what the host may be reached.
+    pub via: Via,
+    /// What is known of the host from earlier.
+    pub learnt: Learnt,
+    /// Where what is learnt of it is kept, and under which name.
+    pub store: Store,
+    /// See `store`.
+    pub learnt_as: String,
     /// How long unacknowledged data may hang before the kernel ends the connection.
     pub stall: Duration,
 }

@@ -1,12 +1,19 @@
 //! When to look, and at what.
 
-use std::{collections::BTreeSet, net::IpAddr, time::Duration};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use netroam_platform::{Event, Events, Lookup, Network, Query, Snapshot, clock};
 use tokio::{select, time::sleep};
 
 use super::pace::Pace;
-use crate::supervisor::{Connection, Look};
+use crate::{
+    connect::Failure,
+    supervisor::{Connection, Look, Wanted},
+};
 
 /// So many addresses of the first hop are kept: more than any name that is one machine has.
 const MOST: usize = 16;
@@ -30,24 +37,38 @@ pub(super) struct Sight {
     pace: Pace,
     /// There is a reason to look.
     due: bool,
-    slept: Option<Duration>,
+    changed: Changed,
+}
+
+/// What the events were about, beside the network.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Changed {
+    /// The machine slept for so long.
+    pub(super) slept: Option<Duration>,
+    /// Names may resolve differently.
+    pub(super) names: bool,
 }
 
 impl Sight {
-    /// Subscribes; looks as the user's configuration has bound the connection to an address or interface.
-    pub(super) fn open(bind: Option<IpAddr>, interface: Option<String>) -> std::io::Result<Self> {
+    /// Subscribes; looks for the addresses that were good `before`, as the user's configuration has bound the connection to an address or
+    /// interface.
+    pub(super) fn open(
+        before: &[IpAddr],
+        bind: Option<IpAddr>,
+        interface: Option<String>,
+    ) -> std::io::Result<Self> {
         let (network, events) = Network::open()?;
         Ok(Self {
             network,
             events,
-            good: Vec::new(),
+            good: first_of(before.iter().copied(), MOST_GOOD),
             resolved: Vec::new(),
             seen: BTreeSet::new(),
             bind,
             interface,
             pace: Pace::default(),
             due: false,
-            slept: None,
+            changed: Changed::default(),
         })
     }
 
@@ -69,8 +90,8 @@ impl Sight {
         !self.seen.contains(&address)
     }
 
-    /// Waits until it is time to look; gives the time that the machine slept, if it did. Cancel-safe.
-    pub(super) async fn changed(&mut self) -> Option<Duration> {
+    /// Waits until it is time to look. Cancel-safe.
+    pub(super) async fn changed(&mut self) -> Changed {
         loop {
             if !self.due {
                 let event = self.events.next().await;
@@ -80,13 +101,13 @@ impl Sight {
             let wait = self.pace.next().since(clock::now());
             if wait.is_zero() {
                 self.due = false;
-                return self.slept.take();
+                return std::mem::take(&mut self.changed);
             }
             select! {
                 biased;
                 () = sleep(wait) => {
                     self.due = false;
-                    return self.slept.take();
+                    return std::mem::take(&mut self.changed);
                 }
                 event = self.events.next() => self.absorb(&event),
             }
@@ -96,8 +117,32 @@ impl Sight {
     fn absorb(&mut self, event: &Event) {
         tracing::debug!(?event, "event");
         self.due = true;
-        if let Event::Woke(time) = event {
-            self.slept = Some(*time);
+        match event {
+            Event::Woke(time) => self.changed.slept = Some(*time),
+            Event::Names => self.changed.names = true,
+            Event::Interface { .. }
+            | Event::Address { .. }
+            | Event::Route { .. }
+            | Event::Rule { .. }
+            | Event::Everything(_) => {}
+        }
+    }
+
+    /// The question for the path to one address, as the user has bound the connection.
+    fn query(&self, destination: IpAddr) -> Query {
+        Query {
+            destination,
+            source: self.bind,
+            interface: self.interface.clone(),
+        }
+    }
+
+    /// Gives what decides at the last moment, before anything is sent to an address, whether its path is wanted.
+    pub(super) fn gate(&self, wanted: Wanted) -> Gate {
+        Gate {
+            network: self.network,
+            query: self.query(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            wanted,
         }
     }
 
@@ -108,11 +153,7 @@ impl Sight {
         self.seen = addresses.iter().copied().collect();
         let queries: Vec<Query> = addresses
             .iter()
-            .map(|destination| Query {
-                destination: *destination,
-                source: self.bind,
-                interface: self.interface.clone(),
-            })
+            .map(|address| self.query(*address))
             .collect();
         match self.network.look(&queries).await {
             Ok(look) => Look {
@@ -129,6 +170,34 @@ impl Sight {
                 }
             }
         }
+    }
+}
+
+/// Lets nothing be sent to an address whose path is not wanted.
+#[derive(Clone, Debug)]
+pub(super) struct Gate {
+    network: Network,
+    query: Query,
+    wanted: Wanted,
+}
+
+impl Gate {
+    /// Whether a connection to `destination` may be begun now.
+    pub(super) async fn admits(self, destination: IpAddr) -> Result<(), Failure> {
+        if self.wanted == Wanted::Anything {
+            return Ok(());
+        }
+        let query = Query {
+            destination,
+            ..self.query
+        };
+        let why = match self.network.path_to(&query).await {
+            Lookup::Found(path) if self.wanted.admits(&path) => return Ok(()),
+            Lookup::Found(path) => format!("is reached over {}", path.interface),
+            Lookup::None(why) => format!("is not reached: {why}"),
+            Lookup::Unknown(error) => format!("may be reached anyhow: {error}"),
+        };
+        Err(Failure::Astray(format!("{destination} {why}")))
     }
 }
 

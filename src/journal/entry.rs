@@ -153,19 +153,19 @@ pub struct Note {
 }
 
 impl Note {
-    /// For `Action::Show`.
-    pub fn status(status: &Status) -> Self {
+    /// For `Action::Show`. `host` is the one of the terminal's lines.
+    pub fn status(host: &str, status: &Status) -> Self {
         let state = State::of(status);
         let event = Event::Status {
             state,
             path: facts(path_of(status)),
             person: state.waits_for_person(),
         };
-        Self::new(event, &report::status("", status).0)
+        Self::new(event, about(host, &report::status(host, status).0))
     }
 
     /// For `Action::Say`; `None` for what only repeats what is known.
-    pub fn notice(notice: &Notice) -> Option<Self> {
+    pub fn notice(host: &str, notice: &Notice) -> Option<Self> {
         match notice {
             Notice::Lost {
                 reason,
@@ -179,7 +179,7 @@ impl Note {
                     to: facts(to),
                     in_doubt: *input_in_doubt,
                 };
-                Some(Self::new(event, &report::notice("", notice)))
+                Some(Self::new(event, about(host, &report::notice(host, notice))))
             }
             Notice::Details { .. } => None,
         }
@@ -275,32 +275,38 @@ impl Note {
     }
 
     /// For the end of netroam.
-    pub fn exited(exit: &Exit) -> Self {
+    pub fn exited(host: &str, exit: &Exit) -> Self {
         let text = match exit {
             Exit::GaveUp => "given up".into(),
             Exit::Signal(signal) => format!("netroam was ended by signal {signal}"),
             Exit::Ssh(ending) => report::ending_text(ending),
-            Exit::NoSuchHost(_)
+            Exit::StrangeKey(_)
             | Exit::TakenOver
             | Exit::ContextGone
             | Exit::PersonNeeded(_)
-            | Exit::CommandLost(_) => report::exit("", exit).0.unwrap_or_default(),
+            | Exit::CommandLost(_) => report::exit(host, exit).0.unwrap_or_default(),
         };
         let event = Event::Exited {
             exit: exit_word(exit).into(),
         };
-        Self::new(event, &text)
+        Self::new(event, about(host, &text))
     }
 
-    /// `line` is without the host, which the journal is about, and has no more than one line.
+    /// One line is enough: what follows the first is a hint.
     fn new(event: Event, line: &str) -> Self {
-        let line = line.strip_prefix(": ").unwrap_or(line);
         let text = line.lines().next().unwrap_or_default();
         Self {
             event,
             text: text.chars().take(MOST_WORDS).collect(),
         }
     }
+}
+
+/// The line without the host in front, which the journal is about.
+fn about<'a>(host: &str, line: &'a str) -> &'a str {
+    line.strip_prefix(host)
+        .and_then(|rest| rest.strip_prefix(": "))
+        .unwrap_or(line)
 }
 
 fn facts(path: Option<&Path>) -> Option<PathFacts> {

@@ -24,7 +24,7 @@ use nix::{
     fcntl::{Flock, FlockArg},
 };
 
-use crate::{context::file_name_of, record::Stamp};
+use crate::{file_name, record::Stamp};
 
 mod entry;
 
@@ -109,7 +109,7 @@ fn content(path: &Path) -> io::Result<Vec<u8>> {
 
 fn path_of(state: &Path, host: &str) -> PathBuf {
     // Case makes no difference in the name of a host (RFC 4343).
-    let name = file_name_of(&host.to_lowercase());
+    let name = file_name::of(&host.to_lowercase());
     state.join(FOLDER).join(format!("{name}.jsonl"))
 }
 

@@ -7,8 +7,9 @@ use nix::{
 
 use super::*;
 use crate::{
+    record::State,
     ssh::Ending,
-    supervisor::{Again, Notice, Reason, RunId, Status},
+    supervisor::{Again, Notice, Reason, RunId, Status, Wanted},
 };
 
 fn file(state: &Path) -> PathBuf {
@@ -59,7 +60,7 @@ fn what_is_noted_is_read_back_by_whatever_case_the_host_is_typed() {
         again: Again::Attach,
     };
     journal.note(&Note::verdict(RunId(1), Judged::End, Some(&lost)));
-    journal.note(&Note::notice(&notice).unwrap());
+    journal.note(&Note::notice("gw1", &notice).unwrap());
     journal.note(&Note::ended(RunId(1), &Ending::Finished { status: 255 }));
     let entries = read(state.path(), "gw1", 3).unwrap();
     assert_eq!(entries.len(), 3, "the last ones");
@@ -110,13 +111,16 @@ fn an_outage_can_be_told_from_the_lines() {
         input_in_doubt: false,
         again: Again::Attach,
     };
-    journal.note(&Note::notice(&notice).unwrap());
+    journal.note(&Note::notice("gw1", &notice).unwrap());
     let need = crate::supervisor::Need::Question("a password".into());
-    journal.note(&Note::status(&Status::Parked(need)));
-    journal.note(&Note::status(&Status::Attaching {
-        path: Some(after.clone()),
-        outage: Some(five_minutes),
-    }));
+    journal.note(&Note::status("gw1", &Status::Parked(need)));
+    journal.note(&Note::status(
+        "gw1",
+        &Status::Attaching {
+            path: Some(after.clone()),
+            outage: Some(five_minutes),
+        },
+    ));
     journal.note(&Note::attached(RunId(2), Some(&after), Some(five_minutes)));
 
     let (mut last, mut told) = (None, Vec::new());
@@ -157,6 +161,26 @@ fn an_outage_can_be_told_from_the_lines() {
             "back on tun0 (10.8.0.9), a tunnel",
             "attached after 300000 to tun0 (10.8.0.9), a tunnel",
         ]
+    );
+}
+
+#[test]
+fn the_host_stands_in_the_words_only_where_they_need_it() {
+    let waiting = Status::Waiting {
+        wanted: Wanted::Tunnel,
+        last: Some("tun0".into()),
+        failure: None,
+    };
+    let note = Note::status("gw1", &waiting);
+    assert_eq!(note.text, "waiting for a tunnel to gw1, last seen tun0");
+    let Event::Status { state, person, .. } = note.event else {
+        panic!("a status");
+    };
+    assert_eq!((state, person), (State::NoTunnel, true));
+    let offline = Status::NoPath(netroam_platform::NoPath::NoRoute);
+    assert_eq!(
+        Note::status("gw1", &offline).text,
+        "no route, waiting for the network"
     );
 }
 

@@ -73,6 +73,8 @@ pub fn event(event: &Event, names: &Snapshot) -> String {
             "the source of events was opened anew ({}): everything may have changed",
             plain(why)
         ),
+        Event::Names => "names may resolve differently now".into(),
+        Event::Woke(slept) if slept.is_zero() => "the machine woke".into(),
         Event::Woke(slept) => format!("the machine slept for {}", duration(*slept)),
     }
 }

@@ -130,6 +130,11 @@ impl Args {
         }))
     }
 
+    /// The host as typed, without user and port: what a configuration and what was learnt go by.
+    pub fn host(&self) -> String {
+        host_of(&self.destination.to_string_lossy()).to_owned()
+    }
+
     /// How often a flag was given.
     pub fn count(&self, letter: u8) -> usize {
         self.options
@@ -169,6 +174,25 @@ impl Args {
             option.push_to(&mut argv);
         }
         argv
+    }
+}
+
+/// The host in a destination as typed: without the user, and in the form `ssh://` without the port and the brackets (RFC 3986, 3.2).
+///
+/// As ssh has it, the last `@` ends the user, and without `ssh://` a colon belongs to the host (an IPv6 address).
+pub fn host_of(destination: &str) -> &str {
+    let uri = destination.strip_prefix("ssh://");
+    let authority = uri.unwrap_or(destination);
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    if uri.is_none() {
+        return host;
+    }
+    let host = host.strip_suffix('/').unwrap_or(host);
+    match host.strip_prefix('[').and_then(|host| host.split_once(']')) {
+        Some((address, _)) => address,
+        None => host.split_once(':').map_or(host, |(host, _)| host),
     }
 }
 
@@ -356,6 +380,24 @@ mod tests {
             ("ssh://u@h:22 tail -f x", " | ssh://u@h:22 | tail -f x"),
         ] {
             assert_eq!(shown(&session(line)), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_found_in_every_form_of_a_destination() {
+        for (destination, host) in [
+            ("gw1", "gw1"),
+            ("me@gw1", "gw1"),
+            ("me@there@gw1", "gw1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("ssh://gw1", "gw1"),
+            ("ssh://me@gw1:2222", "gw1"),
+            ("ssh://me@gw1/", "gw1"),
+            ("ssh://me@[2001:db8::1]:22", "2001:db8::1"),
+            ("ssh://[::1]", "::1"),
+        ] {
+            assert_eq!(host_of(destination), host);
+            assert_eq!(session(destination).host(), host);
         }
     }
 

@@ -72,20 +72,6 @@ impl Config {
     }
 }
 
-impl Args {
-    /// The host as it was typed, without user and port: under that name netroam keeps what it knows of it.
-    pub fn host(&self) -> String {
-        let typed = self.destination.to_string_lossy();
-        let uri = typed.strip_prefix("ssh://");
-        let host = uri.unwrap_or(&typed);
-        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-        match uri {
-            Some(_) => destination_of(host).0.to_owned(),
-            None => unbracketed(host).to_owned(),
-        }
-    }
-}
-
 /// The host to connect to first on the way over the jump hosts in `chain`, which may themselves have jump hosts configured.
 fn first_hop(ssh: &OsStr, args: &Args, chain: &str) -> Result<Option<Hop>> {
     let mut first = first_of(chain).to_owned();
@@ -153,19 +139,6 @@ mod tests {
         match Args::parse(&words, Version::of("ssh".as_ref()).unwrap()).unwrap() {
             Asked::Session(args) => args,
             Asked::Other(mode) => panic!("{mode:?}"),
-        }
-    }
-
-    #[test]
-    fn a_host_is_kept_under_its_name_alone() {
-        for (typed, host) in [
-            ("gw1", "gw1"),
-            ("me@gw1", "gw1"),
-            ("ssh://me@gw1:2222", "gw1"),
-            ("ssh://[2001:db8::1]:2222", "2001:db8::1"),
-            ("2001:db8::1", "2001:db8::1"),
-        ] {
-            assert_eq!(args(&[typed]).host(), host);
         }
     }
 

@@ -182,6 +182,7 @@ fn after_login(evidence: &Evidence<'_>) -> Ending {
     if let Some(why) = find(|event| match event {
         LogEvent::Lost(why) | LogEvent::Unreachable(why) => Some(why),
         LogEvent::Connecting(_)
+        | LogEvent::KeyExchanged
         | LogEvent::Authenticated
         | LogEvent::SessionStarted
         | LogEvent::RemoteExit
@@ -257,6 +258,7 @@ fn before_login(evidence: &Evidence<'_>, status: i32) -> Ending {
             LogEvent::Unreachable(why) => return Ending::Unreachable { why: why.clone() },
             LogEvent::Lost(why) => lost = lost.or(Some(why)),
             LogEvent::Connecting(_)
+            | LogEvent::KeyExchanged
             | LogEvent::Authenticated
             | LogEvent::SessionStarted
             | LogEvent::RemoteExit

@@ -25,6 +25,8 @@ const INFO: [&str; 3] = ["Warning: ", "Timeout, server ", "Server: "];
 pub enum LogEvent {
     /// ssh connects to this address by itself.
     Connecting(IpAddr),
+    /// The server has answered the key exchange; whether its key is the known one is still open.
+    KeyExchanged,
     /// The user is logged in.
     Authenticated,
     /// The session has begun.
@@ -156,6 +158,8 @@ fn event(line: &str) -> Option<LogEvent> {
                 let address = debug.split_once(" [")?.1.split_once(']')?.0;
                 Some(LogEvent::Connecting(address.parse().ok()?))
             }
+            // sshconnect.c, verify_host_key: before anybody is asked about the key.
+            _ if debug.starts_with("Server host key: ") => Some(LogEvent::KeyExchanged),
             "Entering interactive session." => Some(LogEvent::SessionStarted),
             _ if debug.starts_with("Exit status ") => Some(LogEvent::LoopEnded),
             _ if debug.starts_with("client_input_channel_req: ")

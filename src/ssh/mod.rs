@@ -9,7 +9,7 @@ pub mod log;
 pub mod split;
 pub mod version;
 
-pub use args::{Args, Asked};
+pub use args::{Args, Asked, host_of};
 pub use command::Run;
 pub use config::{AddressFamily, Config, SessionType};
 pub use dial::{Dial, Hop};

@@ -21,6 +21,9 @@ const REFUSED: [Duration; 4] = [
 ];
 const REFUSED_LAST: Duration = Duration::from_secs(15);
 
+/// Somebody answers in the host's place: a person has to log in at a portal, which no event tells of. The host sees none of these.
+const IMPERSONATED: Duration = Duration::from_secs(15);
+
 /// A server that says it will not serve us for now (sshd's penalties, enforced for at least 15 s: `PerSourcePenalties` in
 /// `sshd_config(5)`; measured 15.8 s and 19 s): wait longer than that, and double it up to its default maximum of 600 s.
 const BUSY_FIRST: Duration = Duration::from_secs(20);
@@ -110,7 +113,12 @@ impl Cadence {
         true
     }
 
-    /// The server refused, closed, or somebody else answered in its place: back off.
+    /// Somebody else answered in the server's place.
+    pub(super) fn impersonated(&mut self, now: Time, jitter: f64) {
+        self.next = Some(now + IMPERSONATED.mul_f64(0.9 + 0.2 * jitter));
+    }
+
+    /// The server refused, or could not be tried: back off.
     pub(super) fn refused(&mut self, now: Time, jitter: f64) {
         let step = usize::try_from(self.refusals).unwrap_or(usize::MAX);
         let wait = REFUSED

@@ -1,6 +1,6 @@
 //! What the end of a run means for the session.
 
-use netroam_platform::clock::Time;
+use netroam_platform::{Path, clock::Time};
 
 use super::{
     Action, Again, Dialler, Exit, GivenUp, Need, Notice, Phase, Reach, Reason, Run, RunId, SETTLED,
@@ -66,12 +66,15 @@ impl Supervisor {
             Ending::Denied { why } if self.lost.is_some() && self.settings.attended => {
                 self.park(Need::Question(why));
             }
+            Ending::HostKeyChanged => {
+                let strange = self.strange_path().map(Exit::StrangeKey);
+                self.finish(strange.unwrap_or(Exit::Ssh(ending)));
+            }
             Ending::Finished { .. }
             | Ending::RemoteKilled
             | Ending::Escaped
             | Ending::Interrupted { .. }
             | Ending::Denied { .. }
-            | Ending::HostKeyChanged
             | Ending::HostKeyRefused
             | Ending::Unusable { .. } => self.finish(Exit::Ssh(ending)),
             Ending::Lost { why } => self.lost_by_ssh(now, why, unacknowledged),
@@ -85,11 +88,6 @@ impl Supervisor {
             Ending::EndedByUs => self.lost_by_ssh(now, "ended by a signal".into(), unacknowledged),
             Ending::Unreachable { why } => {
                 self.not_reached(now, Status::RetryingSsh(why.clone()), why, unacknowledged);
-            }
-            Ending::UnknownHost { why }
-                if self.runs == 1 && matches!(self.reach(), Reach::Over(_)) =>
-            {
-                self.finish(Exit::NoSuchHost(why));
             }
             Ending::UnknownHost { why } => {
                 self.not_reached(
@@ -108,6 +106,16 @@ impl Supervisor {
             Ending::ContextGone if self.settings.attended => self.park(Need::ContextGone),
             Ending::ContextGone => self.finish(Exit::ContextGone),
         }
+    }
+
+    /// The path of the live run, where the session was attached last in another network: over another interface or gateway.
+    fn strange_path(&self) -> Option<Path> {
+        let Phase::Running(run) = &self.phase else {
+            return None;
+        };
+        let (path, last) = (run.path.as_ref()?, self.last.as_ref()?);
+        let same = path.interface == last.interface && path.gateway == last.gateway;
+        (!same).then(|| path.clone())
     }
 
     /// The connection broke without a word from the kernel before: the server went away, or its silence lasted too long.
@@ -154,11 +162,12 @@ impl Supervisor {
         self.show(status);
     }
 
-    fn wait_and_seek(&mut self, now: Time) {
+    pub(super) fn wait_and_seek(&mut self, now: Time) {
         self.discard_attempts();
+        self.without = false;
         if let Reach::Not(why) = self.reach() {
             self.cadence.stop();
-            self.show(Status::NoPath(why));
+            self.show_no_path(why, None);
         } else {
             self.cadence.refused(now, self.random.f64());
         }

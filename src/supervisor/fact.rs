@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use netroam_platform::{Lookup, NoPath, Path, Snapshot};
 
-use super::{Again, Connection};
+use super::{Again, Connection, Wanted};
 use crate::{
     connect::{Failure, Sign},
     ssh::Ending,
@@ -35,6 +35,8 @@ pub enum Input {
     Looked(Look),
     /// The machine slept.
     Woke,
+    /// Names may resolve differently now.
+    NamesChanged,
     /// An attempt reached something: a connection is open, its banner not read yet.
     Reached(AttemptId),
     /// An attempt has a connection to an ssh server; its socket waits to be handed to ssh.
@@ -58,6 +60,8 @@ pub enum Input {
         /// `None` if the first hop's address is not known.
         connection: Option<Connection>,
     },
+    /// A run's ssh has the server's answer to its key exchange: large packets come through, and from now on a person may be asked.
+    KeyExchanged(RunId),
     /// A run's ssh has authenticated: the session is attached.
     Authenticated(RunId),
     /// A run was stopped as told and is silent now.
@@ -103,7 +107,7 @@ pub enum Answer {
 /// What a person wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
-    /// Enter: try now, answer the question, take the session back.
+    /// Enter: try now, even over a path that is not wanted; answer the question, take the session back.
     Now,
     /// q: give up.
     Quit,
@@ -115,7 +119,14 @@ pub enum Wish {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Dial the first hop.
-    Dial(AttemptId),
+    Dial {
+        /// The new attempt.
+        attempt: AttemptId,
+        /// Send nothing to an address whose path is not this.
+        over: Wanted,
+        /// How large a segment may be.
+        segments: Segments,
+    },
     /// Give up this attempt and close its socket if it has one.
     Discard(AttemptId),
     /// Start ssh.
@@ -156,12 +167,28 @@ pub enum Action {
         /// How long to wait for it; `None`: 2 round trips + 300 ms.
         patience: Option<Duration>,
     },
+    /// The session is attached over this path to this address: what is worth knowing next time.
+    Learn {
+        /// The path.
+        path: Path,
+        /// The address of the first hop.
+        peer: IpAddr,
+    },
     /// The state changed: show it while no run owns the terminal.
     Show(Status),
     /// Say this for good, as soon as no run owns the terminal.
     Say(Notice),
     /// All is over.
     Finish(Exit),
+}
+
+/// How large a TCP segment of the connection may be, in either direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Segments {
+    /// As the system has it for the path.
+    Usual,
+    /// Small enough for any path: large ones were swallowed.
+    Small,
 }
 
 /// What a run is for.
@@ -207,6 +234,19 @@ pub enum Reason {
     Silent(Box<Reason>),
     /// ssh itself says that the connection is lost.
     Connection(String),
+    /// The path leads through this tunnel, and the network under that is gone.
+    Adrift(String),
+    /// The login did not come to its end in time.
+    Stuck(Stage),
+}
+
+/// How far a login has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The server's answer to the key exchange is missing.
+    KeyExchange,
+    /// The user is not let in yet.
+    Authentication,
 }
 
 /// What the session is doing while no run owns the terminal.
@@ -223,12 +263,28 @@ pub enum Status {
     Dialling(Option<Path>),
     /// No path: waiting for the operating system to say that something changed.
     NoPath(NoPath),
+    /// No path of the kind that is wanted: nothing is sent until there is one.
+    Waiting {
+        /// What is wanted.
+        wanted: Wanted,
+        /// The interface over which the session was attached last, if known.
+        last: Option<String>,
+        /// What became of the attempt that a person wanted all the same.
+        failure: Option<Failure>,
+    },
     /// The path is cut, the run is kept for the case that it comes back as it was.
     Holding(Reason),
     /// The last attempt failed; the next one comes by itself.
     Retrying(Failure),
     /// ssh, which dials by itself, could not reach the first hop.
     RetryingSsh(String),
+    /// The last login hung; the next one comes by itself.
+    RetryingLogin {
+        /// Where it hung.
+        stage: Stage,
+        /// How large the segments of the next one are.
+        segments: Segments,
+    },
     /// Waiting until a person answers.
     Parked(Need),
 }
@@ -240,6 +296,8 @@ impl Status {
             Self::Dialling(_) | Self::Attaching { outage: None, .. } => false,
             Self::Attaching { .. }
             | Self::NoPath(_)
+            | Self::Waiting { .. }
+            | Self::RetryingLogin { .. }
             | Self::Holding(_)
             | Self::Retrying(_)
             | Self::RetryingSsh(_)
@@ -287,8 +345,8 @@ pub enum Notice {
 pub enum Exit {
     /// As a plain ssh would have ended.
     Ssh(Ending),
-    /// The name does not resolve, at the very first attempt, on a network that answers.
-    NoSuchHost(String),
+    /// The host key is not the known one, on a network over which the session was not attached last.
+    StrangeKey(Path),
     /// Taken over elsewhere, and nobody is there to press Enter.
     TakenOver,
     /// The context is gone, and nobody is there to press Enter.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use netroam_platform::{Lookup, NoPath, Path};
 
-use super::{Look, Reason};
+use super::{Look, Reason, Wanted};
 
 /// What a run's TCP connection stands on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,9 +32,18 @@ pub enum Verdict {
     Dead(Reason),
 }
 
-/// Judges a connection that was last known to be well on the path `before`.
-pub fn judge(connection: &Connection, before: Option<&Path>, look: &Look) -> Verdict {
-    let path = look.paths.get(&connection.peer);
+/// Judges a connection that was last known to be well on the path `before`. A path that is not `wanted` is none.
+pub fn judge(
+    connection: &Connection,
+    before: Option<&Path>,
+    wanted: &Wanted,
+    look: &Look,
+) -> Verdict {
+    const ASTRAY: &Lookup = &Lookup::None(NoPath::NoRoute);
+    let path = look
+        .paths
+        .get(&connection.peer)
+        .map(|path| if astray(path, wanted) { ASTRAY } else { path });
     let source_ours = look.snapshot.owns(connection.local);
     match (path, source_ours) {
         (None | Some(Lookup::Unknown(_)), _) => Verdict::Unknown,
@@ -57,6 +66,11 @@ pub fn judge(connection: &Connection, before: Option<&Path>, look: &Look) -> Ver
             Some(_) | None => Verdict::Alive,
         },
     }
+}
+
+/// Whether there is a path, but none that is wanted.
+pub(super) fn astray(lookup: &Lookup, wanted: &Wanted) -> bool {
+    matches!(lookup, Lookup::Found(path) if !wanted.admits(path))
 }
 
 /// The interface that the source address was on, where the path led over that; it is gone with the address.
@@ -125,6 +139,7 @@ mod tests {
         judge(
             &connection,
             Some(&path("eth0", HOME, "192.168.1.1")),
+            &Wanted::Anything,
             &look(ours, answer),
         )
     }
@@ -176,6 +191,27 @@ mod tests {
                 Verdict::Doubtful(Reason::PathMoved { .. })
             ));
         }
+    }
+
+    #[test]
+    fn a_path_that_is_not_wanted_is_none() {
+        let connection = Connection {
+            local: HOME.parse().unwrap(),
+            peer: SERVER.parse().unwrap(),
+        };
+        let mut tunnel = path("tun0", HOME, "10.8.0.1");
+        tunnel.tunnel = true;
+        let cafe = Lookup::Found(path("wlan0", CAFE, "10.0.0.1"));
+        let verdict = |ours| {
+            judge(
+                &connection,
+                Some(&tunnel),
+                &Wanted::Tunnel,
+                &look(ours, cafe.clone()),
+            )
+        };
+        assert!(matches!(verdict(&[CAFE]), Verdict::Severed(_)));
+        assert!(matches!(verdict(&[HOME, CAFE]), Verdict::Cut(_)));
     }
 
     #[test]

@@ -15,17 +15,19 @@ use std::{
 
 use netroam_platform::{NoPath, Path, clock::Time};
 
+mod adrift;
 mod cadence;
 mod endings;
 mod fact;
 mod judge;
+mod login;
 mod run;
 mod seek;
 mod via;
 
 pub use fact::{
-    Action, Answer, AttemptId, Exit, Input, Look, Need, Notice, Purpose, Reason, RunId, Status,
-    Wish,
+    Action, Answer, AttemptId, Exit, Input, Look, Need, Notice, Purpose, Reason, RunId, Segments,
+    Stage, Status, Wish,
 };
 pub use judge::{Connection, Verdict, judge};
 pub use via::{Via, Wanted};
@@ -71,6 +73,10 @@ pub struct Settings {
     pub askable: bool,
     /// A run that is given up may be stopped first and ended later. Not where it holds local ports that the next one needs.
     pub may_silence: bool,
+    /// Over what the first hop may be reached.
+    pub via: Via,
+    /// The path over which the session was attached last; its index means nothing.
+    pub last: Option<Path>,
     /// Seeds the jitter, so that a run of the supervisor can be repeated.
     pub seed: u64,
 }
@@ -92,6 +98,14 @@ pub struct Supervisor {
     reached: Option<AttemptId>,
     ready: Option<(AttemptId, Connection)>,
     cadence: Cadence,
+    /// What a path must be.
+    wanted: Wanted,
+    /// A person wants an attempt over whatever there is.
+    without: bool,
+    /// The path over which the session was attached last.
+    last: Option<Path>,
+    /// The interface over which large packets were swallowed.
+    small: Option<String>,
     lost: Option<(Reason, Time)>,
     /// The context surely exists on the remote host.
     opened: bool,
@@ -131,7 +145,12 @@ impl Supervisor {
     /// Begins a session that has done nothing yet. The first look starts it.
     pub fn new(settings: Settings) -> Self {
         let random = fastrand::Rng::with_seed(settings.seed);
+        let last_was_tunnel = settings.last.as_ref().is_some_and(|path| path.tunnel);
         Self {
+            wanted: settings.via.wanted(last_was_tunnel),
+            without: false,
+            last: settings.last.clone(),
+            small: None,
             settings,
             look: None,
             phase: Phase::Seeking,
@@ -159,6 +178,7 @@ impl Supervisor {
             (Phase::Over, _) => {}
             (_, Input::Looked(look)) => self.looked(now, look),
             (_, Input::Woke) => self.woke(),
+            (_, Input::NamesChanged) => self.names_changed(now),
             (_, Input::Reached(attempt)) => self.reached(attempt),
             (
                 _,
@@ -171,6 +191,7 @@ impl Supervisor {
                 self.not_connected(now, attempt, failure);
             }
             (_, Input::Assumed { run, connection }) => self.assumed(run, connection),
+            (_, Input::KeyExchanged(run)) => self.key_exchanged(now, run),
             (_, Input::Authenticated(run)) => self.authenticated(now, run),
             (
                 _,
@@ -215,6 +236,8 @@ impl Supervisor {
             let reason = reason.clone();
             self.lose(now, reason, false);
         }
+        self.ground_if_due(now);
+        self.give_up_login_if_due(now);
         self.dial_if_due(now);
     }
 
@@ -225,20 +248,17 @@ impl Supervisor {
 
     /// Says when [`Supervisor::handle_timeout`] is wanted; `None`: only a fact can change anything.
     pub fn poll_timeout(&self) -> Option<Time> {
-        let cut = match &self.phase {
+        let run = match &self.phase {
             Phase::Running(Run {
-                state: State::Cut { until, .. },
+                state: State::Cut { until, .. } | State::Adrift { until },
                 ..
             }) => *until,
-            Phase::Running(_)
-            | Phase::Seeking
-            | Phase::Parked(_)
-            | Phase::Leaving
-            | Phase::Over => None,
+            Phase::Running(run) => run.deadline,
+            Phase::Seeking | Phase::Parked(_) | Phase::Leaving | Phase::Over => None,
         };
         let silenced = self.silenced.and_then(|(_, until)| until);
         let dial = self.cadence.next().filter(|_| self.may_dial());
-        [cut, silenced, dial].into_iter().flatten().min()
+        [run, silenced, dial].into_iter().flatten().min()
     }
 
     fn looked(&mut self, now: Time, look: Look) {
@@ -282,11 +302,15 @@ impl Supervisor {
                     Phase::Running(_) | Phase::Leaving | Phase::Over => return,
                     Phase::Parked(Need::Question(_)) => self.insisted = true,
                     Phase::Parked(Need::TakenOver | Need::ContextGone) => self.opened = false,
-                    Phase::Seeking => {}
+                    Phase::Seeking => self.without |= self.waits_for_wanted(),
                 }
                 self.phase = Phase::Seeking;
                 self.cadence.insist(now);
-                self.dial_now(now);
+                if self.waits_for_wanted() && !self.without {
+                    self.seek(now);
+                } else {
+                    self.dial_now(now);
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::connect::Sign;
 
 use super::{
     Action, Again, Answer, Connection, Dialler, GivenUp, Look, Notice, Phase, Reason, RunId,
-    Status, Supervisor, Verdict, judge,
+    Status, Supervisor, Verdict, Via, Wanted, judge, judge::astray,
 };
 
 /// How long a run is kept while its source address is ours but there is no path. A blip costs nothing then (measured: 0.08 s
@@ -31,6 +31,16 @@ pub(super) struct Run {
     pub(super) connection: Option<Connection>,
     /// The path on which it was last known to be well.
     pub(super) path: Option<Path>,
+    /// What was wanted of its path; another one is none.
+    pub(super) wanted: Wanted,
+    /// There was a network for a tunnel's own packets when it was last known to be well.
+    pub(super) grounded: bool,
+    /// ssh may ask a person.
+    pub(super) questions: bool,
+    /// The server has answered its key exchange.
+    pub(super) key_exchanged: bool,
+    /// When the next stage of its login must be reached.
+    pub(super) deadline: Option<Time>,
     pub(super) authenticated: Option<Time>,
     pub(super) state: State,
 }
@@ -43,25 +53,36 @@ pub(super) enum State {
         reason: Reason,
         until: Option<Time>,
     },
+    /// The path leads through a tunnel under which there is no network; kept until then, or for as long as it takes.
+    Adrift {
+        until: Option<Time>,
+    },
     /// To be asked; `asked` is the path over which the question went.
     Doubtful {
         reason: Reason,
         asked: Option<Path>,
+        /// It was asked in vain, through a tunnel that may not carry anything yet.
+        unheard: bool,
     },
+}
+
+impl State {
+    pub(super) fn doubtful(reason: Reason) -> Self {
+        Self::Doubtful {
+            reason,
+            asked: None,
+            unheard: false,
+        }
+    }
 }
 
 impl Supervisor {
     pub(super) fn woke(&mut self) {
         if let Phase::Running(run) = &mut self.phase {
             match run.state {
-                State::Well => {
-                    run.state = State::Doubtful {
-                        reason: Reason::Slept,
-                        asked: None,
-                    }
-                }
+                State::Well => run.state = State::doubtful(Reason::Slept),
                 State::Doubtful { ref mut asked, .. } => *asked = None,
-                State::Cut { .. } => {}
+                State::Cut { .. } | State::Adrift { .. } => {}
             }
         }
     }
@@ -75,27 +96,25 @@ impl Supervisor {
             return;
         };
         let keeps_work_here = run.authenticated.is_some() && self.settings.again != Again::Attach;
-        match judge(connection, run.path.as_ref(), look) {
+        match judge(connection, run.path.as_ref(), &run.wanted, look) {
             Verdict::Unknown => return,
-            Verdict::Alive => match run.state {
-                State::Cut { .. } => {
-                    run.state = State::Doubtful {
-                        reason: Reason::PathBack,
-                        asked: None,
+            Verdict::Alive if run.lost_ground(look) => return self.adrift(now),
+            Verdict::Alive => {
+                run.grounded |= look.snapshot.grounded();
+                match run.state {
+                    State::Cut { .. } | State::Adrift { .. } => {
+                        run.state = State::doubtful(Reason::PathBack);
+                    }
+                    State::Well | State::Doubtful { .. } => {
+                        if run.path.is_none() {
+                            run.path = found(look, connection, &run.wanted);
+                        }
                     }
                 }
-                State::Well | State::Doubtful { .. } => {
-                    if run.path.is_none() {
-                        run.path = found(look, connection);
-                    }
-                }
-            },
+            }
             Verdict::Doubtful(reason) => match run.state {
-                State::Well | State::Cut { .. } => {
-                    run.state = State::Doubtful {
-                        reason,
-                        asked: None,
-                    }
+                State::Well | State::Cut { .. } | State::Adrift { .. } => {
+                    run.state = State::doubtful(reason);
                 }
                 State::Doubtful { .. } => {}
             },
@@ -131,17 +150,24 @@ impl Supervisor {
     }
 
     /// Asks a doubtful run over the present path, once per path, and dials meanwhile so that nothing is lost if the answer is no.
-    fn ask(&mut self, now: Time) {
+    pub(super) fn ask(&mut self, now: Time) {
+        if self.probe() {
+            self.seek(now);
+        }
+    }
+
+    /// Asks a doubtful run, unless it was asked over this path; true if it is worth dialling meanwhile.
+    pub(super) fn probe(&mut self) -> bool {
         let (Phase::Running(run), Some(look)) = (&mut self.phase, &self.look) else {
-            return;
+            return false;
         };
         let (State::Doubtful { asked, .. }, Some(connection)) = (&mut run.state, &run.connection)
         else {
-            return;
+            return false;
         };
-        let path = found(look, connection);
+        let path = found(look, connection, &run.wanted);
         if path.is_none() || *asked == path {
-            return;
+            return false;
         }
         let sign = if run.path.is_some() && run.path != path {
             Sign::Receipt
@@ -157,12 +183,9 @@ impl Supervisor {
             sign,
             patience,
         });
-        if authenticated
+        authenticated
             && self.settings.dialler == Dialler::Ours
             && self.settings.again != Again::Never
-        {
-            self.seek(now);
-        }
     }
 
     pub(super) fn probed(&mut self, now: Time, id: RunId, answer: Answer) {
@@ -176,6 +199,12 @@ impl Supervisor {
             return;
         }
         let reason = reason.clone();
+        if answer == Answer::Silent && self.may_yet_carry() {
+            return;
+        }
+        let Phase::Running(run) = &mut self.phase else {
+            return;
+        };
         let moved = matches!(reason, Reason::PathMoved { .. });
         let alive = match answer {
             Answer::Alive => true,
@@ -187,7 +216,8 @@ impl Supervisor {
         if alive {
             run.state = State::Well;
             if let (Some(look), Some(connection)) = (&self.look, &run.connection) {
-                run.path = found(look, connection);
+                run.path = found(look, connection, &run.wanted);
+                run.grounded = look.snapshot.grounded();
             }
             self.cadence.stop();
             self.discard_attempts();
@@ -264,7 +294,7 @@ impl Supervisor {
         {
             run.path = connection
                 .as_ref()
-                .and_then(|connection| found(look, connection));
+                .and_then(|connection| found(look, connection, &run.wanted));
             run.connection = connection;
         }
     }
@@ -286,6 +316,18 @@ impl Supervisor {
             return;
         }
         run.authenticated = Some(now);
+        run.deadline = None;
+        let learnt = run.path.clone().zip(run.connection.as_ref());
+        if let Some((path, connection)) = learnt {
+            let peer = connection.peer;
+            if self.settings.via == Via::Auto {
+                self.wanted = self.settings.via.wanted(path.tunnel);
+                run.wanted = self.wanted.clone();
+            }
+            self.last = Some(path.clone());
+            self.act(Action::Learn { path, peer });
+        }
+        self.without = false;
         self.insisted = false;
         self.lost = None;
         self.status = None;
@@ -296,8 +338,10 @@ impl Supervisor {
     }
 }
 
-pub(super) fn found(look: &Look, connection: &Connection) -> Option<Path> {
+/// The path under a connection, if there is one that is wanted.
+pub(super) fn found(look: &Look, connection: &Connection, wanted: &Wanted) -> Option<Path> {
     match look.paths.get(&connection.peer) {
+        Some(lookup) if astray(lookup, wanted) => None,
         Some(Lookup::Found(path)) => Some(path.clone()),
         Some(Lookup::None(_) | Lookup::Unknown(_)) | None => None,
     }

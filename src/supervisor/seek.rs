@@ -3,8 +3,8 @@
 use netroam_platform::{Lookup, NoPath, clock::Time};
 
 use super::{
-    Action, AttemptId, Connection, Dialler, Exit, Phase, Purpose, Reach, Run, RunId, State, Status,
-    Supervisor, Verdict, found, judge,
+    Action, AttemptId, Connection, Dialler, Phase, Purpose, Reach, Run, RunId, Segments, State,
+    Status, Supervisor, Verdict, Wanted, found, judge, judge::astray, login,
 };
 use crate::connect::Failure;
 
@@ -12,20 +12,41 @@ impl Supervisor {
     /// Starts over at once where there is a path, and waits without a timer where there is none.
     pub(super) fn seek(&mut self, now: Time) {
         match self.reach() {
+            // A person's attempt goes over what there is.
+            Reach::Not(_) if self.without && !self.attempts.is_empty() => {}
             Reach::Not(why) => {
                 self.discard_attempts();
                 self.cadence.stop();
                 self.kill_silenced();
-                self.show(Status::NoPath(why));
+                self.without = false;
+                self.show_no_path(why, None);
             }
             // These go over a path that is still there: the server must not see them given up.
             Reach::Over(_) if !self.attempts.is_empty() && self.dialled_path_is_there() => {}
             Reach::Over(_) => {
+                self.without = false;
                 self.discard_attempts();
                 self.cadence.restart(now);
                 self.dial_if_due(now);
             }
         }
+    }
+
+    /// Says that there is no path, or none that is wanted.
+    pub(super) fn show_no_path(&mut self, why: NoPath, failure: Option<Failure>) {
+        self.show(match &self.wanted {
+            Wanted::Anything => Status::NoPath(why),
+            wanted @ (Wanted::Tunnel | Wanted::Interface(_)) => Status::Waiting {
+                wanted: wanted.clone(),
+                last: self.last.as_ref().map(|path| path.interface.clone()),
+                failure,
+            },
+        });
+    }
+
+    /// Whether there is nothing to do before a path comes that is wanted.
+    pub(super) fn waits_for_wanted(&self) -> bool {
+        self.wanted != Wanted::Anything && matches!(self.reach(), Reach::Not(_))
     }
 
     fn dialled_path_is_there(&self) -> bool {
@@ -38,20 +59,29 @@ impl Supervisor {
 
     /// As [`Self::seek`], on a network that has changed. There the name may have another address (a network with only IPv6 and NAT64, a
     /// VPN's own names), so that one attempt is made even where the known ones cannot be reached; and the very first one whatever
-    /// the network looks like, because the name may be a local one.
+    /// the network looks like, because the name may be a local one. Where a certain path is wanted not even the resolver is asked: the question
+    /// alone would tell the network where the laptop wants to go.
     pub(super) fn seek_anew(&mut self, now: Time) {
         let online = self
             .look
             .as_ref()
             .is_some_and(|look| look.snapshot.online());
         let untried = self.dials == 0 && self.runs == 0;
-        if matches!(self.reach(), Reach::Not(_)) && (online || untried) {
+        let may_ask = self.wanted == Wanted::Anything && (online || untried);
+        if matches!(self.reach(), Reach::Not(_)) && may_ask {
             self.discard_attempts();
             self.cadence.restart(now);
             self.dial_if_due(now);
             self.cadence.stop();
         } else {
             self.seek(now);
+        }
+    }
+
+    /// What could not be found, or somewhere else, may be found now.
+    pub(super) fn names_changed(&mut self, now: Time) {
+        if matches!(self.phase, Phase::Seeking) {
+            self.seek_anew(now);
         }
     }
 
@@ -98,13 +128,31 @@ impl Supervisor {
         }
         match self.settings.dialler {
             Dialler::Ours => {
+                let small = path.as_ref().is_some_and(|path| self.small_over(path));
                 self.dialled_over = path;
                 self.dials += 1;
                 let attempt = AttemptId(self.dials);
                 self.attempts.insert(attempt);
-                self.act(Action::Dial(attempt));
+                self.act(Action::Dial {
+                    attempt,
+                    over: self.wanted_now(),
+                    segments: if small {
+                        Segments::Small
+                    } else {
+                        Segments::Usual
+                    },
+                });
             }
             Dialler::Ssh => self.start(now, None),
+        }
+    }
+
+    /// What is wanted of the path of an attempt that is made now.
+    fn wanted_now(&self) -> Wanted {
+        if self.without {
+            Wanted::Anything
+        } else {
+            self.wanted.clone()
         }
     }
 
@@ -121,6 +169,7 @@ impl Supervisor {
         self.discard_attempts();
         self.cadence.stop();
         self.ready = Some((attempt, connection));
+        self.ask_unheard();
         self.start_if_ready(now);
     }
 
@@ -137,6 +186,13 @@ impl Supervisor {
             if self.attempts.is_empty() {
                 self.cadence.stop();
             }
+            if self.wanted != Wanted::Anything {
+                if self.attempts.is_empty() {
+                    self.without = false;
+                    self.show_no_path(why, Some(failure));
+                }
+                return;
+            }
             // A resolver that comes later than the address is no event of the kernel's: ask it again, which sends nothing to the host.
             let online = self
                 .look
@@ -147,21 +203,17 @@ impl Supervisor {
             }
             return self.show(Status::NoPath(why));
         }
-        if let Failure::NoSuchName(why) = &failure
-            && self.dials == 1
-        {
-            return self.finish(Exit::NoSuchHost(why.clone()));
-        }
         match &failure {
             // The next fresh SYN is already planned.
             Failure::TimedOut | Failure::Unreachable(_) => {}
             Failure::Busy { .. } => self.cadence.busy(now, self.random.f64()),
+            Failure::Closed(_) | Failure::Foreign { .. } | Failure::Silent(_) => {
+                self.cadence.impersonated(now, self.random.f64());
+            }
             Failure::Resolve(_)
             | Failure::NoSuchName(_)
+            | Failure::Astray(_)
             | Failure::Refused(_)
-            | Failure::Closed(_)
-            | Failure::Foreign { .. }
-            | Failure::Silent(_)
             | Failure::Local(_) => self.cadence.refused(now, self.random.f64()),
         }
         if matches!(self.phase, Phase::Seeking) {
@@ -172,8 +224,9 @@ impl Supervisor {
     /// A connection that waits for its run is judged like a run.
     pub(super) fn judge_ready(&mut self) {
         if let (Some((_, connection)), Some(look)) = (&self.ready, &self.look) {
-            let path = found(look, connection);
-            match judge(connection, path.as_ref(), look) {
+            let wanted = self.wanted_now();
+            let path = found(look, connection, &wanted);
+            match judge(connection, path.as_ref(), &wanted, look) {
                 Verdict::Alive | Verdict::Unknown | Verdict::Doubtful(_) => {}
                 Verdict::Cut(_) | Verdict::Severed(_) | Verdict::Dead(_) => self.discard_attempts(),
             }
@@ -196,10 +249,18 @@ impl Supervisor {
         let (over, connection) = over.map_or((None, None), |(attempt, connection)| {
             (Some(attempt), Some(connection))
         });
+        let wanted = self.wanted_now();
         let path = match (&self.look, &connection) {
-            (Some(look), Some(connection)) => found(look, connection),
+            (Some(look), Some(connection)) => found(look, connection, &wanted),
             (None, _) | (_, None) => None,
         };
+        let grounded = self
+            .look
+            .as_ref()
+            .is_some_and(|look| look.snapshot.grounded());
+        // Where ssh dials, its own ConnectTimeout and the proxy's business come before the login.
+        let deadline = over.map(|_| now + login::KEY_EXCHANGE);
+        let questions = self.settings.askable && (self.insisted || !self.opened);
         let outage = self.lost.as_ref().map(|(_, since)| now.since(*since));
         self.show(Status::Attaching {
             path: path.clone(),
@@ -209,10 +270,14 @@ impl Supervisor {
             id: run,
             connection,
             path,
+            wanted,
+            grounded,
+            questions,
+            key_exchanged: false,
+            deadline,
             authenticated: None,
             state: State::Well,
         });
-        let questions = self.settings.askable && (self.insisted || !self.opened);
         let purpose = if self.opened {
             Purpose::Reattach
         } else {
@@ -234,13 +299,17 @@ impl Supervisor {
         }
     }
 
-    /// Whether the first hop can be reached by what the kernel said last.
+    /// Whether the first hop can be reached as it is wanted, by what the kernel said last.
     pub(super) fn reach(&self) -> Reach {
         let Some(look) = &self.look else {
             return Reach::Over(None);
         };
         if look.paths.is_empty() {
-            return if look.snapshot.online() {
+            let possible = match &self.wanted {
+                Wanted::Anything => look.snapshot.online(),
+                wanted @ (Wanted::Tunnel | Wanted::Interface(_)) => wanted.possible(&look.snapshot),
+            };
+            return if possible {
                 Reach::Over(None)
             } else {
                 Reach::Not(NoPath::NoRoute)
@@ -248,6 +317,9 @@ impl Supervisor {
         }
         let mut answer = Reach::Not(NoPath::NoRoute);
         for lookup in look.paths.values() {
+            if astray(lookup, &self.wanted) {
+                continue;
+            }
             match lookup {
                 Lookup::Found(path) => return Reach::Over(Some(path.clone())),
                 Lookup::Unknown(_) => answer = Reach::Over(None),

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use glob::Pattern;
-use netroam_platform::Path;
+use netroam_platform::{Interface, Path, Snapshot};
 use serde::Deserialize;
 
 /// The longest name of an interface: `IFNAMSIZ` of `linux/if.h` without the final zero; a pattern may be longer.
@@ -97,6 +97,22 @@ impl Wanted {
             Self::Interface(pattern) => pattern.matches(&path.interface),
         }
     }
+
+    /// Whether an interface is there over which such a path could lead. Only then may a name be asked for whose addresses are not known.
+    pub(super) fn possible(&self, snapshot: &Snapshot) -> bool {
+        snapshot
+            .interfaces
+            .values()
+            .any(|interface| usable(interface) && self.fits(interface))
+    }
+
+    fn fits(&self, interface: &Interface) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Tunnel => interface.tunnel,
+            Self::Interface(pattern) => pattern.matches(&interface.name),
+        }
+    }
 }
 
 impl fmt::Display for Wanted {
@@ -107,6 +123,13 @@ impl fmt::Display for Wanted {
             Self::Interface(pattern) => f.write_str(pattern.as_str()),
         }
     }
+}
+
+fn usable(interface: &Interface) -> bool {
+    interface.up
+        && interface.carrier != Some(false)
+        && !interface.loopback
+        && !interface.addresses.is_empty()
 }
 
 #[cfg(test)]

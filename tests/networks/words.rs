@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use netroam_lab::{Lab, Net};
 
-use super::support::{SOON, netroam, nothing_left};
+use super::support::{SOON, netroam, nothing_left, prompt, watch};
 
 /// What netroam says on standard error, and its status; these arguments, and this environment.
 fn run(lab: &Lab, words: &[&str], env: &[(&str, &str)]) -> (String, Option<i32>) {
@@ -184,7 +184,7 @@ fn an_ssh_that_cannot_be_used_and_a_place_that_cannot_be_written_are_named() {
 }
 
 #[test]
-fn a_name_that_is_none_ends_it_and_an_address_that_is_not_ours_is_named() {
+fn a_name_that_is_none_here_is_waited_for_and_an_address_that_is_not_ours_is_named() {
     let lab = Lab::new().unwrap();
     lab.arrive(Net::Home).unwrap();
     let config = lab.ssh_config();
@@ -192,14 +192,15 @@ fn a_name_that_is_none_ends_it_and_an_address_that_is_not_ours_is_named() {
     lab.laptop()
         .sh("echo 'hosts: files' > /tmp/nsswitch; mount --bind /tmp/nsswitch /etc/nsswitch.conf")
         .unwrap();
-    let (said, code) = run(&lab, &["-F", config, "nowhere.example"], &[]);
-    assert_eq!(code, Some(255), "{said}");
-    assert!(
-        said.starts_with(
-            "netroam: nowhere.example: Name or service not known\nnetroam: hint: check the name"
-        ),
-        "{said}"
-    );
+    lab.set_host_names("127.0.0.1 localhost\n").unwrap();
+    let terminal = watch(&lab, &["--session", "people"], &["work"]);
+    let here = "work: does not resolve here, waiting [Enter";
+    terminal.wait_for_text(here, SOON).unwrap();
+    lab.set_host_names(&format!("{} server.example\n", Lab::SERVER_V4))
+        .unwrap();
+    prompt(&terminal);
+    drop(terminal);
+
     let words = [
         netroam().to_str().unwrap(),
         "watch",

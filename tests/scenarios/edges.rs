@@ -16,6 +16,7 @@ const V6: Net = Net {
     interface: "wlan0",
     address: "2001:db8::7",
     gateway: "fe80::1",
+    tunnel: false,
 };
 
 #[test]

@@ -10,7 +10,9 @@ use netroam::{
     },
 };
 
-use super::world::{CAFE, HOME, World, deeds};
+use netroam_platform::Lookup;
+
+use super::world::{CAFE, HOME, VPN, World, deeds, look};
 
 fn finish(actions: &[Action]) -> Option<&Exit> {
     actions.iter().find_map(|action| {
@@ -165,23 +167,59 @@ fn a_plain_command_is_never_run_twice() {
 }
 
 #[test]
-fn a_name_nobody_knows_ends_the_first_run_only() {
-    let no_such = || Failure::NoSuchName("Name or service not known".into());
-    let mut world = World::new(Again::Attach, Dialler::Ours, true);
-    world.look(&[HOME], Some(HOME));
-    let done = world.tell(Input::NotConnected {
-        attempt: AttemptId(1),
-        failure: no_such(),
-    });
-    assert!(matches!(finish(&done), Some(Exit::NoSuchHost(_))));
-
+fn another_host_key_in_a_strange_network_is_blamed_on_the_network_first() {
     let mut world = World::attached(HOME);
     world.look(&[CAFE], Some(CAFE));
-    let done = world.tell(Input::NotConnected {
-        attempt: AttemptId(2),
-        failure: no_such(),
-    });
-    assert_eq!(done, [Action::Show(Status::Retrying(no_such()))]);
+    world.ended(1, Ending::EndedByUs);
+    world.connected(2, CAFE);
+    let done = world.ended(2, Ending::HostKeyChanged);
+    assert_eq!(finish(&done), Some(&Exit::StrangeKey(CAFE.path())));
+
+    let mut world = World::attached(HOME);
+    world.ended(
+        1,
+        Ending::Lost {
+            why: "reset".into(),
+        },
+    );
+    world.connected(2, HOME);
+    let done = world.ended(2, Ending::HostKeyChanged);
+    assert_eq!(finish(&done), Some(&Exit::Ssh(Ending::HostKeyChanged)));
+}
+
+#[test]
+fn a_name_that_nobody_knows_here_is_waited_for_and_asked_for_again_when_names_change() {
+    let no_such = || Failure::NoSuchName("Name or service not known".into());
+    let unknown = |world: &mut World, attempt| {
+        world.tell(Input::NotConnected {
+            attempt: AttemptId(attempt),
+            failure: no_such(),
+        })
+    };
+    let mut world = World::new(Again::Attach, Dialler::Ours, true);
+    let online = || {
+        let mut look = look(&[HOME], Lookup::Found(HOME.path()));
+        look.paths.clear();
+        Input::Looked(look)
+    };
+    assert_eq!(deeds(&world.tell(online())), ["dial 1"]);
+    assert_eq!(
+        unknown(&mut world, 1),
+        [Action::Show(Status::Retrying(no_such()))]
+    );
+    assert_eq!(deeds(&world.tell(online())), [""; 0], "nothing new");
+    assert_eq!(deeds(&world.tell(Input::NamesChanged)), ["dial 2"]);
+    unknown(&mut world, 2);
+    let mut vpn = look(&[HOME, VPN], Lookup::Found(HOME.path()));
+    vpn.paths.clear();
+    assert_eq!(deeds(&world.tell(Input::Looked(vpn))), ["dial 3"]);
+    unknown(&mut world, 3);
+    let later: Vec<_> = world
+        .pass(Duration::from_secs(60))
+        .into_iter()
+        .map(|(_, action)| action)
+        .collect();
+    assert_eq!(deeds(&later)[..1], ["dial 4"], "and now and then");
 }
 
 #[test]

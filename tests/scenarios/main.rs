@@ -4,6 +4,8 @@
 
 mod edges;
 mod endings;
+mod logins;
 mod moves;
 mod random;
+mod vpn;
 mod world;

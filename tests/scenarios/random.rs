@@ -5,16 +5,23 @@ use std::{collections::BTreeSet, time::Duration};
 use netroam::{
     connect::Failure,
     ssh::Ending,
-    supervisor::{Action, Again, Answer, AttemptId, Connection, Dialler, Input, RunId, Wish},
+    supervisor::{
+        Action, Again, Answer, AttemptId, Connection, Dialler, Input, RunId, Via, Wanted, Wish,
+    },
 };
 use netroam_platform::{Lookup, NoPath};
 use proptest::prelude::*;
 
-use super::world::{CAFE, HOME, SERVER, World, ip, look};
+use super::world::{CAFE, HOME, SERVER, VPN, World, ip, look};
 
 #[derive(Clone, Debug)]
 enum Step {
-    Look { home: bool, cafe: bool, path: u8 },
+    Look {
+        home: bool,
+        cafe: bool,
+        vpn: bool,
+        path: u8,
+    },
     Connect(bool),
     Fail(u8),
     Reach,
@@ -22,13 +29,15 @@ enum Step {
     EndRun(u8),
     Probe(bool),
     Wake,
+    Names,
+    KeyExchange,
     Press,
     Pass(u16),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (any::<bool>(), any::<bool>(), 0..4_u8).prop_map(|(home, cafe, path)| Step::Look { home, cafe, path }),
+        4 => (any::<bool>(), any::<bool>(), any::<bool>(), 0..5_u8).prop_map(|(home, cafe, vpn, path)| Step::Look { home, cafe, vpn, path }),
         4 => any::<bool>().prop_map(Step::Connect),
         2 => (0..4_u8).prop_map(Step::Fail),
         1 => Just(Step::Reach),
@@ -36,6 +45,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..4_u8).prop_map(Step::EndRun),
         3 => any::<bool>().prop_map(Step::Probe),
         1 => Just(Step::Wake),
+        1 => Just(Step::Names),
+        1 => Just(Step::KeyExchange),
         1 => Just(Step::Press),
         4 => (0..20_000_u16).prop_map(Step::Pass),
     ]
@@ -50,6 +61,13 @@ fn step() -> impl Strategy<Value = Step> {
 struct Books {
     /// Attempts in flight, and those that hold a connection.
     attempts: BTreeSet<AttemptId>,
+    /// Those that go through a tunnel only.
+    gated: BTreeSet<AttemptId>,
+    /// The user wants a tunnel, always.
+    tunnel_only: bool,
+    /// The latest look found a path, but no tunnel.
+    astray: bool,
+    pressed: bool,
     sockets: BTreeSet<AttemptId>,
     live: Option<RunId>,
     silenced: BTreeSet<RunId>,
@@ -66,7 +84,21 @@ impl Books {
     fn enter(&mut self, action: &Action) {
         assert!(!self.over, "{action:?} after the end");
         match *action {
-            Action::Dial(attempt) => {
+            Action::Dial {
+                attempt, ref over, ..
+            } => {
+                let gated = *over != Wanted::Anything;
+                if gated {
+                    self.gated.insert(attempt);
+                }
+                assert!(
+                    !self.tunnel_only || gated || self.pressed,
+                    "dialled past the tunnel"
+                );
+                assert!(
+                    !gated || !self.astray,
+                    "dialled through a tunnel that leads elsewhere"
+                );
                 assert!(
                     self.path || self.dials == 0 || self.person || self.online,
                     "dialled without a path"
@@ -105,7 +137,7 @@ impl Books {
             Action::Kill(run) => assert!(self.silenced.remove(&run)),
             Action::Probe { run, .. } | Action::Hold(run) => assert_eq!(self.live, Some(run)),
             Action::Finish(_) => self.over = true,
-            Action::Show(_) | Action::Say(_) => {}
+            Action::Learn { .. } | Action::Show(_) | Action::Say(_) => {}
         }
     }
 }
@@ -114,26 +146,37 @@ fn input(step: &Step, books: &Books) -> Option<Input> {
     let peer = || format!("{SERVER}:22").parse().unwrap();
     let live_or_ending = books.ending.first().copied().or(books.live);
     Some(match step {
-        Step::Look { home, cafe, path } => {
-            let nets = [(*home, HOME), (*cafe, CAFE)]
+        Step::Look {
+            home,
+            cafe,
+            vpn,
+            path,
+        } => {
+            let nets = [(*home, HOME), (*cafe, CAFE), (*vpn, VPN)]
                 .into_iter()
                 .filter_map(|(there, net)| there.then_some(net));
             let answer = match path {
                 0 => Lookup::Found(HOME.path()),
                 1 => Lookup::Found(CAFE.path()),
-                2 => Lookup::None(NoPath::NoRoute),
+                2 => Lookup::Found(VPN.path()),
+                3 => Lookup::None(NoPath::NoRoute),
                 _ => Lookup::Unknown("EIO".into()),
             };
             Input::Looked(look(&nets.collect::<Vec<_>>(), answer))
         }
         Step::Connect(home) => {
-            let net = if *home { HOME } else { CAFE };
+            let attempt = *books.attempts.first()?;
+            let net = match (books.gated.contains(&attempt), home) {
+                (true, _) => VPN,
+                (false, true) => HOME,
+                (false, false) => CAFE,
+            };
             let connection = Connection {
                 local: ip(net.address),
                 peer: ip(SERVER),
             };
             Input::Connected {
-                attempt: *books.attempts.first()?,
+                attempt,
                 connection,
             }
         }
@@ -182,6 +225,8 @@ fn input(step: &Step, books: &Books) -> Option<Input> {
             },
         },
         Step::Wake => Input::Woke,
+        Step::Names => Input::NamesChanged,
+        Step::KeyExchange => Input::KeyExchanged(books.live?),
         Step::Press => Input::Person(Wish::Now),
         Step::Pass(_) => return None,
     })
@@ -194,9 +239,11 @@ proptest! {
     fn any_order_of_facts_keeps_the_promises(
         steps in prop::collection::vec(step(), 1..80),
         again in prop_oneof![3 => Just(Again::Attach), 1 => Just(Again::Anew), 1 => Just(Again::Never)],
+        via in prop_oneof![3 => Just(Via::Auto), 1 => Just(Via::Any), 2 => Just(Via::Tunnel)],
     ) {
-        let mut world = World::new(again, Dialler::Ours, true);
-        let mut books = Books { path: true, ..Books::default() };
+        let tunnel_only = via == Via::Tunnel;
+        let mut world = World::via(again, Dialler::Ours, true, via, None);
+        let mut books = Books { path: true, tunnel_only, ..Books::default() };
         for step in &steps {
             if books.over {
                 break;
@@ -212,6 +259,7 @@ proptest! {
                 Input::Looked(look) => {
                     books.path = !look.paths.values().all(|answer| matches!(answer, Lookup::None(_)));
                     books.online = look.snapshot.online();
+                    books.astray = look.paths.values().all(|answer| matches!(answer, Lookup::Found(path) if !path.tunnel));
                 }
                 Input::Connected { attempt, .. } => {
                     books.attempts.remove(attempt);
@@ -226,8 +274,13 @@ proptest! {
                         books.live = None;
                     }
                 }
-                Input::Person(_) => books.person = true,
+                Input::Person(_) => {
+                    books.person = true;
+                    books.pressed = true;
+                }
                 Input::Woke
+                | Input::NamesChanged
+                | Input::KeyExchanged(_)
                 | Input::Reached(_)
                 | Input::Assumed { .. }
                 | Input::Authenticated(_)
@@ -243,7 +296,7 @@ proptest! {
         if !books.over && !books.path && !books.online && books.live.is_none() && books.silenced.is_empty() && books.dials > 0 {
             // Whatever happened before: without a path there is nothing to wait for but the operating system.
             let later = world.pass(Duration::from_secs(60));
-            prop_assert!(later.iter().all(|(_, action)| !matches!(action, Action::Dial(_))), "{later:?}");
+            prop_assert!(later.iter().all(|(_, action)| !matches!(action, Action::Dial { .. })), "{later:?}");
         }
     }
 }

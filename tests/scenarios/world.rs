@@ -10,7 +10,7 @@ use netroam::{
     ssh::Ending,
     supervisor::{
         Action, Again, Answer, AttemptId, Connection, Dialler, Input, Look, Purpose, RunId,
-        Settings, Supervisor,
+        Segments, Settings, Supervisor, Via, Wanted,
     },
 };
 use netroam_platform::{Interface, Lookup, NoPath, Path, Snapshot, clock::Time};
@@ -27,17 +27,32 @@ pub(crate) struct Net {
     pub(crate) interface: &'static str,
     pub(crate) address: &'static str,
     pub(crate) gateway: &'static str,
+    pub(crate) tunnel: bool,
 }
 
 pub(crate) const HOME: Net = Net {
     interface: "eth0",
     address: "192.168.1.2",
     gateway: "192.168.1.1",
+    tunnel: false,
 };
 pub(crate) const CAFE: Net = Net {
     interface: "wlan0",
     address: "10.0.0.7",
     gateway: "10.0.0.1",
+    tunnel: false,
+};
+pub(crate) const VPN: Net = Net {
+    interface: "tun0",
+    address: "10.8.0.6",
+    gateway: "10.8.0.1",
+    tunnel: true,
+};
+/// The same VPN, logged into again.
+pub(crate) const VPN_AGAIN: Net = Net {
+    interface: "tun1",
+    address: "10.8.0.10",
+    ..VPN
 };
 
 impl Net {
@@ -47,7 +62,7 @@ impl Net {
             interface: self.interface.into(),
             source: ip(self.address),
             gateway: Some(ip(self.gateway)),
-            tunnel: false,
+            tunnel: self.tunnel,
         }
     }
 }
@@ -59,12 +74,25 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(again: Again, dialler: Dialler, attended: bool) -> Self {
+        Self::via(again, dialler, attended, Via::Auto, None)
+    }
+
+    /// One where the user says over what, and the session was attached last over that path.
+    pub(crate) fn via(
+        again: Again,
+        dialler: Dialler,
+        attended: bool,
+        via: Via,
+        last: Option<Path>,
+    ) -> Self {
         let settings = Settings {
             dialler,
             again,
             attended,
             askable: attended,
             may_silence: true,
+            via,
+            last,
             seed: 7,
         };
         Self {
@@ -81,7 +109,12 @@ impl World {
     }
 
     pub(crate) fn attach(&mut self, net: Net) {
-        self.look(&[net], Some(net));
+        let beneath = if net.tunnel {
+            vec![HOME, net]
+        } else {
+            vec![net]
+        };
+        self.look(&beneath, Some(net));
         let connection = Connection {
             local: ip(net.address),
             peer: ip(SERVER),
@@ -166,7 +199,7 @@ pub(crate) fn look(ours: &[Net], answer: Lookup) -> Look {
             up: true,
             carrier: Some(true),
             loopback: false,
-            tunnel: false,
+            tunnel: net.tunnel,
             addresses: BTreeSet::from([ip(net.address)]),
         };
         (index, interface)
@@ -184,7 +217,23 @@ pub(crate) fn deeds(actions: &[Action]) -> Vec<String> {
     actions
         .iter()
         .filter_map(|action| match action {
-            Action::Dial(attempt) => Some(format!("dial {}", attempt.0)),
+            Action::Dial {
+                attempt,
+                over,
+                segments,
+            } => Some(format!(
+                "dial {}{}{}",
+                attempt.0,
+                match over {
+                    Wanted::Anything => String::new(),
+                    wanted @ (Wanted::Tunnel | Wanted::Interface(_)) => format!(" over {wanted}"),
+                },
+                if *segments == Segments::Small {
+                    " small"
+                } else {
+                    ""
+                },
+            )),
             Action::Discard(attempt) => Some(format!("discard {}", attempt.0)),
             Action::Start {
                 run,
@@ -212,7 +261,7 @@ pub(crate) fn deeds(actions: &[Action]) -> Vec<String> {
                 patience.map_or(String::new(), |time| format!(" for {time:?}"))
             )),
             Action::Finish(_) => Some("finish".into()),
-            Action::Show(_) | Action::Say(_) => None,
+            Action::Learn { .. } | Action::Show(_) | Action::Say(_) => None,
         })
         .collect()
 }

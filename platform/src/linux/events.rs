@@ -16,6 +16,7 @@ use tokio::{
 use super::{
     link,
     message::{self, Message, Route},
+    names::Names,
     netlink::{BUFFER, messages},
     sleep::Sleep,
 };
@@ -49,6 +50,7 @@ pub(crate) struct Events {
     ready: VecDeque<Event>,
     source: Source,
     sleep: Sleep,
+    names: Names,
     /// The pause after the next failure; zero again once a message was read.
     pause: Duration,
     buffer: Vec<u8>,
@@ -64,61 +66,52 @@ impl Events {
     pub(crate) fn open() -> io::Result<Self> {
         Ok(Self::on(
             subscribe(ROOM)?,
+            Sleep::open(),
             Event::Everything(Lost::Subscribed),
         ))
     }
 
-    fn on(socket: AsyncFd<Socket>, first: Event) -> Self {
+    fn on(socket: AsyncFd<Socket>, sleep: Sleep, first: Event) -> Self {
         Self {
             ready: VecDeque::from([first]),
             source: Source::Open(socket),
-            sleep: Sleep::open(),
+            sleep,
+            names: Names::open(),
             pause: Duration::ZERO,
             buffer: Vec::with_capacity(BUFFER),
         }
     }
 
     /// The next event. Cancel-safe: it waits only while it holds nothing.
+    ///
+    /// Each poll of it looks at the clocks first ([`Sleep::woke`]): a sleep is told before what happened after it.
     pub(crate) async fn next(&mut self) -> Event {
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return event;
             }
-            match &mut self.source {
-                Source::Open(socket) => {
-                    self.buffer.clear();
-                    let received = select! {
-                        received = receive(socket, &mut self.buffer) => received,
-                        slept = self.sleep.woke() => {
-                            self.ready.push_back(Event::Woke(slept));
-                            continue;
-                        }
-                    };
-                    self.ready.extend(self.sleep.slept().map(Event::Woke));
-                    match received {
-                        Ok(()) => {
-                            self.pause = Duration::ZERO;
-                            self.ready.extend(events(&self.buffer));
-                        }
-                        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
-                            discard_backlog(socket, &mut self.buffer);
-                            self.ready.push_back(Event::Everything(Lost::Overrun));
-                        }
-                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                        Err(error) => self.fail(&error),
-                    }
+            self.buffer.clear();
+            let received = select! {
+                biased;
+                slept = self.sleep.woke() => return Event::Woke(slept),
+                () = self.names.changed() => return Event::Names,
+                received = self.source.receive(&mut self.buffer) => received,
+            };
+            match received {
+                Received::Datagram => {
+                    self.pause = Duration::ZERO;
+                    self.ready.extend(events(&self.buffer));
                 }
-                Source::Failed { error, retry } => {
-                    sleep_until(*retry).await;
-                    match subscribe(ROOM) {
-                        Ok(socket) => {
-                            let lost = Lost::Reopened(mem::take(error));
-                            self.ready.push_back(Event::Everything(lost));
-                            self.source = Source::Open(socket);
-                        }
-                        Err(error) => self.fail(&error),
+                Received::Overrun => self.ready.push_back(Event::Everything(Lost::Overrun)),
+                Received::Failure(error) => self.fail(&error),
+                Received::Due(error) => match subscribe(ROOM) {
+                    Ok(socket) => {
+                        let lost = Lost::Reopened(error);
+                        self.ready.push_back(Event::Everything(lost));
+                        self.source = Source::Open(socket);
                     }
-                }
+                    Err(error) => self.fail(&error),
+                },
             }
         }
     }
@@ -130,6 +123,38 @@ impl Events {
             retry: Instant::now() + self.pause,
         };
         self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+    }
+}
+
+/// What a source came up with.
+enum Received {
+    Datagram,
+    Overrun,
+    Failure(io::Error),
+    /// It failed with this error a while ago, and it is time to open it again.
+    Due(String),
+}
+
+impl Source {
+    /// Cancel-safe: it waits only while there is nothing.
+    async fn receive(&mut self, buffer: &mut Vec<u8>) -> Received {
+        match self {
+            Self::Open(socket) => loop {
+                match receive(socket, buffer).await {
+                    Ok(()) => return Received::Datagram,
+                    Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
+                        discard_backlog(socket, buffer);
+                        return Received::Overrun;
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Received::Failure(error),
+                }
+            },
+            Self::Failed { error, retry } => {
+                sleep_until(*retry).await;
+                Received::Due(mem::take(error))
+            }
+        }
     }
 }
 
@@ -260,20 +285,38 @@ fn moves_paths(route: &Route) -> bool {
 #[cfg(test)]
 mod tests {
     use std::{
+        cell::Cell,
         net::UdpSocket,
         os::fd::{FromRawFd as _, IntoRawFd as _},
     };
 
     use tokio::time::timeout;
 
-    use super::*;
+    use super::{
+        super::{logind::Logind, sleep::Reading},
+        *,
+    };
     use crate::namespace::{PATIENCE, inside, run, shell};
+
+    thread_local! {
+        static SLEPT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    }
+
+    /// A machine that sleeps when the test says so.
+    fn on(socket: AsyncFd<Socket>) -> Events {
+        let clocks = || Reading {
+            asleep: SLEPT.get(),
+            awake: Duration::ZERO,
+        };
+        let sleep = Sleep::with(None, Logind::absent(), clocks);
+        Events::on(socket, sleep, Event::Rule { removed: true })
+    }
 
     #[test]
     fn after_an_overrun_the_kernel_tells_everything_again() {
         inside(async || {
             run("ip link add home type veth peer name router");
-            let mut events = Events::on(subscribe(4096).unwrap(), Event::Rule { removed: true });
+            let mut events = on(subscribe(4096).unwrap());
             assert_eq!(events.next().await, Event::Rule { removed: true });
             shell(
                 "for n in $(seq 1 250); do echo addr add 10.0.0.$n/32 dev home; done | ip -batch -",
@@ -316,7 +359,7 @@ mod tests {
             // SAFETY: the number is that of an open socket which nobody else owns.
             let broken = unsafe { Socket::from_raw_fd(broken.into_raw_fd()) };
             broken.set_non_blocking(true).unwrap();
-            let mut events = Events::on(watch(broken).unwrap(), Event::Rule { removed: true });
+            let mut events = on(watch(broken).unwrap());
             events.next().await;
             let event = timeout(PATIENCE, events.next()).await.unwrap();
             assert!(
@@ -329,6 +372,21 @@ mod tests {
                 matches!(event, Event::Interface { removed: false, .. }),
                 "{event:?}"
             );
+        });
+    }
+
+    #[test]
+    fn a_sleep_is_told_before_the_message_that_wakes_us_up() {
+        inside(async || {
+            let mut events = on(subscribe(ROOM).unwrap());
+            events.next().await;
+            let quiet = timeout(Duration::from_millis(50), events.next()).await;
+            assert!(quiet.is_err(), "{quiet:?}");
+            SLEPT.set(Duration::from_secs(60));
+            run("ip link add home type veth peer name router");
+            assert_eq!(events.next().await, Event::Woke(Duration::from_secs(60)));
+            let event = events.next().await;
+            assert!(matches!(event, Event::Interface { .. }), "{event:?}");
         });
     }
 

@@ -29,14 +29,20 @@ pub(super) fn state(flags: u32) -> (bool, bool) {
 
 /// Whether packets into this link leave the machine inside other packets.
 ///
-/// By what made it, since names are anybody's choice; failing that, by its being a point-to-point link that is no device on a bus (a
-/// mobile-network modem is a point-to-point link too, and no tunnel).
+/// By what made it, since names are anybody's choice; failing that, by what its packets look like (`linux/if_arp.h`), or by its
+/// being a point-to-point link; and neither makes a tunnel of a device on a bus (a mobile-network modem is such a link, too).
 ///
-/// - `tun` is also the kind of TAP devices. A TAP of a virtual machine belongs to a bridge and never is a path itself; one that
-///   is, is a VPN's. So it counts.
+/// - `tun` is also the kind of TAP devices. That of a virtual machine is a port of a bridge, and a port is no path of ours, whatever it is:
+///   the bridge is. One that is no port is a VPN's (`OpenVPN`, `ZeroTier`, `SoftEther`). A VRF is no bridge: its ports keep their addresses
+///   (`Documentation/networking/vrf.rst`).
 /// - `ppp` is a tunnel for L2TP, PPTP, SSTP and the like, but also DSL and dial-up, which look the same. On a laptop it is a VPN.
-/// - veth, bridges, VLANs, VXLAN and Geneve (containers' overlays) are none.
+/// - veth, bridges, VLANs, MACVLAN and macvtap, VXLAN and Geneve (containers' overlays) are none.
+/// - Others need not be named: those of the kernel (`bareudp`, `gtp`) and those built outside of it (`amneziawg`, `OpenVPN`'s
+///   before Linux 6.16) are point-to-point, and without link-layer headers (`ARPHRD_NONE`).
 fn tunnel(link: &Link) -> bool {
+    if link.port_of.as_deref().is_some_and(|kind| kind != "vrf") {
+        return false;
+    }
     match link.kind.as_deref() {
         Some(
             "tun" | "wireguard" | "ovpn" | "ovpn-dco" | "ppp" | "xfrm" | "vti" | "vti6" | "ipip"
@@ -44,9 +50,26 @@ fn tunnel(link: &Link) -> bool {
         ) => true,
         // The driver's other side of a modem: not on a bus itself.
         Some("wwan" | "rmnet") => false,
-        Some(_) | None => has(link.flags, libc::IFF_POINTOPOINT) && !link.hardware,
+        Some(_) | None => {
+            let point_to_point = has(link.flags, libc::IFF_POINTOPOINT);
+            (point_to_point || ENCAPSULATING.contains(&link.medium)) && !link.hardware
+        }
     }
 }
+
+/// Of `linux/if_arp.h`; the libc crate does not have it.
+const ARPHRD_IP6GRE: u16 = 823;
+
+/// The media that are no media: IPIP, IPv6's tunnels, SIT, GRE, PPP, and packets without any link-layer header.
+const ENCAPSULATING: [u16; 7] = [
+    libc::ARPHRD_TUNNEL,
+    libc::ARPHRD_TUNNEL6,
+    libc::ARPHRD_SIT,
+    libc::ARPHRD_IPGRE,
+    ARPHRD_IP6GRE,
+    libc::ARPHRD_PPP,
+    libc::ARPHRD_NONE,
+];
 
 fn has(flags: u32, flag: libc::c_int) -> bool {
     flags & flag.cast_unsigned() != 0
@@ -56,38 +79,94 @@ fn has(flags: u32, flag: libc::c_int) -> bool {
 mod tests {
     use super::*;
 
-    fn is_tunnel(kind: Option<&str>, flags: libc::c_int, hardware: bool) -> bool {
-        tunnel(&Link {
-            kind: kind.map(Into::into),
+    /// Of `linux/if_arp.h`; the libc crate does not have it.
+    const ARPHRD_RAWIP: u16 = 519;
+
+    /// A link of this kind: what its packets look like, and its flags, as the kernel sets them up.
+    fn made(kind: &str, medium: u16, flags: libc::c_int) -> Link {
+        Link {
+            kind: Some(kind.into()),
+            medium,
             flags: flags.cast_unsigned(),
-            hardware,
             ..Link::default()
-        })
+        }
+    }
+
+    fn unnamed(medium: u16, flags: libc::c_int) -> Link {
+        Link {
+            kind: None,
+            ..made("", medium, flags)
+        }
     }
 
     #[test]
-    fn a_tunnel_is_known_by_what_made_it_and_else_by_being_point_to_point() {
-        assert!(is_tunnel(Some("wireguard"), libc::IFF_NOARP, false));
-        assert!(is_tunnel(Some("tun"), libc::IFF_BROADCAST, false));
-        assert!(is_tunnel(
-            Some("a-driver-of-a-vendor"),
-            libc::IFF_POINTOPOINT,
-            false
-        ));
-        assert!(is_tunnel(None, libc::IFF_POINTOPOINT, false));
-        for kind in ["veth", "bridge", "vlan", "vxlan", "bond"] {
-            assert!(!is_tunnel(Some(kind), libc::IFF_BROADCAST, false), "{kind}");
+    fn a_tunnel_is_known_by_what_made_it() {
+        assert!(tunnel(&made(
+            "wireguard",
+            libc::ARPHRD_NONE,
+            libc::IFF_NOARP
+        )));
+        assert!(
+            tunnel(&made("tun", libc::ARPHRD_ETHER, libc::IFF_BROADCAST)),
+            "a TAP"
+        );
+        assert!(tunnel(&made(
+            "gretap",
+            libc::ARPHRD_ETHER,
+            libc::IFF_BROADCAST
+        )));
+        for kind in [
+            "veth", "bridge", "vlan", "macvlan", "macvtap", "vxlan", "geneve", "bond",
+        ] {
+            let link = made(kind, libc::ARPHRD_ETHER, libc::IFF_BROADCAST);
+            assert!(!tunnel(&link), "{kind}");
         }
-        assert!(!is_tunnel(None, libc::IFF_LOOPBACK, false));
+        let modem = made("wwan", libc::ARPHRD_NONE, libc::IFF_POINTOPOINT);
+        assert!(!tunnel(&modem));
+    }
+
+    #[test]
+    fn a_tunnel_is_else_known_by_its_medium_or_by_being_point_to_point() {
+        assert!(tunnel(&made(
+            "bareudp",
+            libc::ARPHRD_NONE,
+            libc::IFF_POINTOPOINT
+        )));
+        assert!(tunnel(&made(
+            "of-a-vendor",
+            libc::ARPHRD_ETHER,
+            libc::IFF_POINTOPOINT
+        )));
+        assert!(tunnel(&made(
+            "of-a-vendor",
+            libc::ARPHRD_NONE,
+            libc::IFF_NOARP
+        )));
+        for medium in ENCAPSULATING {
+            let mut link = unnamed(medium, libc::IFF_NOARP);
+            assert!(tunnel(&link), "{medium}");
+            link.hardware = true;
+            assert!(!tunnel(&link), "a modem that speaks {medium}");
+        }
+        assert!(!tunnel(&unnamed(libc::ARPHRD_LOOPBACK, libc::IFF_LOOPBACK)));
         assert!(
-            !is_tunnel(None, libc::IFF_BROADCAST, true),
-            "a network card"
+            !tunnel(&unnamed(ARPHRD_RAWIP, libc::IFF_NOARP)),
+            "a modem's channel"
         );
-        assert!(!is_tunnel(None, libc::IFF_POINTOPOINT, true), "a modem");
-        assert!(
-            !is_tunnel(Some("wwan"), libc::IFF_POINTOPOINT, false),
-            "a modem"
-        );
+        let mut card = unnamed(libc::ARPHRD_ETHER, libc::IFF_BROADCAST);
+        card.hardware = true;
+        assert!(!tunnel(&card));
+        card.flags = libc::IFF_POINTOPOINT.cast_unsigned();
+        assert!(!tunnel(&card), "a modem");
+    }
+
+    #[test]
+    fn a_port_is_no_tunnel_unless_it_keeps_its_addresses() {
+        let mut tap = made("tun", libc::ARPHRD_ETHER, libc::IFF_BROADCAST);
+        for (port_of, expected) in [("bridge", false), ("openvswitch", false), ("vrf", true)] {
+            tap.port_of = Some(port_of.into());
+            assert_eq!(tunnel(&tap), expected, "{port_of}");
+        }
     }
 
     #[test]

@@ -20,11 +20,15 @@ pub(super) enum Message {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Link {
     pub(super) family: u8,
+    /// What its packets look like (`ARPHRD_ETHER`…).
+    pub(super) medium: u16,
     pub(super) index: u32,
     pub(super) flags: u32,
     pub(super) name: Option<String>,
     /// What made it: `tun`, `veth`…; hardware has none.
     pub(super) kind: Option<String>,
+    /// The kind of link that it is a port of: `bridge`, `bond`, `vrf`…
+    pub(super) port_of: Option<String>,
     /// It belongs to a device on a bus (Linux 5.14 and later say so).
     pub(super) hardware: bool,
     /// A wireless driver's word about a scan, not a change of the link.
@@ -81,6 +85,7 @@ fn link(content: &[u8]) -> Option<Link> {
     let (header, rest) = content.split_first_chunk::<16>()?;
     let mut link = Link {
         family: header[0],
+        medium: u16::from_ne_bytes([header[2], header[3]]),
         index: number(&header[4..])?,
         flags: number(&header[8..])?,
         ..Link::default()
@@ -89,9 +94,13 @@ fn link(content: &[u8]) -> Option<Link> {
         match kind {
             libc::IFLA_IFNAME => link.name = text(value),
             libc::IFLA_LINKINFO => {
-                link.kind = attributes(value)
-                    .find(|(kind, _)| *kind == libc::IFLA_INFO_KIND)
-                    .and_then(|(_, value)| text(value));
+                for (kind, value) in attributes(value) {
+                    match kind {
+                        libc::IFLA_INFO_KIND => link.kind = text(value),
+                        libc::IFLA_INFO_SLAVE_KIND => link.port_of = text(value),
+                        _ => {}
+                    }
+                }
             }
             libc::IFLA_PARENT_DEV_NAME => link.hardware = true,
             libc::IFLA_WIRELESS => link.wireless = true,

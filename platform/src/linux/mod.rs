@@ -3,12 +3,15 @@
 mod events;
 pub(crate) mod handover;
 mod link;
+mod logind;
 mod look;
 mod message;
+mod names;
 mod netlink;
 pub(crate) mod process;
 mod sleep;
 pub(crate) mod tcp;
+mod trail;
 
 use nix::time::ClockId;
 

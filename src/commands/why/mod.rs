@@ -7,7 +7,6 @@ use std::{
     ffi::OsStr,
     io::{self, Write as _},
     net::IpAddr,
-    path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
@@ -24,11 +23,11 @@ use crate::{
     connect::Resolver,
     context::Claims,
     control::{self, AddressFacts, Want},
-    journal,
+    dirs, journal,
     learnt::{Learnt, Store},
     record::{Stamp, Zone},
     report,
-    ssh::{AddressFamily, Args, Asked, Config, Dial, Hop, Version, dial::WhySsh},
+    ssh::{AddressFamily, Args, Asked, Config, Dial, Hop, Version, dial::WhySsh, host_of},
     supervisor::Wanted,
 };
 use found::{Address, Connects, Found, Last, Name};
@@ -90,10 +89,11 @@ async fn find(
     config: &Config,
     ssh: &OsStr,
 ) -> Result<Found> {
-    let host = args.host();
     let typed = report::plain(&args.destination.to_string_lossy());
+    let host = host_of(&typed).to_owned();
     let preferences = configuration.for_host(&typed);
-    let (state, runtime) = directories()?;
+    let base = choose_base_strategy().context("cannot find the home directory")?;
+    let state = dirs::state()?;
     let mut problems = Vec::new();
     let (learnt, problem) = Store::new(&state).read(&host);
     problems.extend(problem);
@@ -110,7 +110,8 @@ async fn find(
         }
         None => (Name::NotNeeded, Vec::new()),
     };
-    let answers = control::ask(&Claims::directory(runtime.as_deref(), &state), ASKING)
+    let directory = Claims::directory(base.runtime_dir().as_deref(), &state);
+    let answers = control::ask(&directory, ASKING)
         .await
         .context("cannot look for running sessions")?;
     problems.extend(answers.problems);
@@ -140,13 +141,6 @@ async fn find(
         problems,
         host,
     })
-}
-
-/// netroam's state directory, and the system's for what runs.
-fn directories() -> Result<(PathBuf, Option<PathBuf>)> {
-    let base = choose_base_strategy().context("cannot find the home directory")?;
-    let state = base.state_dir().unwrap_or_else(|| base.data_dir());
-    Ok((state.join("netroam"), base.runtime_dir()))
 }
 
 /// Who connects, and to what first.

@@ -1,0 +1,16 @@
+//! Where netroam keeps its files, by the XDG base directory specification.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use etcetera::{BaseStrategy as _, base_strategy::choose_base_strategy};
+
+/// What outlives a netroam and may be lost without harm: `$XDG_STATE_HOME/netroam`, by default `~/.local/state/netroam`.
+///
+/// # Errors
+/// There is no home directory.
+pub fn state() -> Result<PathBuf> {
+    let base = choose_base_strategy().context("cannot find the home directory")?;
+    let state = base.state_dir().unwrap_or_else(|| base.data_dir());
+    Ok(state.join("netroam"))
+}

@@ -1,0 +1,113 @@
+//! Runs whose path leads through a tunnel.
+//!
+//! A tunnel of the kind that stays (an overlay network, a VPN that keeps its interface) is there while the network under it is gone, and for a
+//! while after that is back. The kernel then has a path that carries nothing. A connection through it lives on, if it is let.
+
+use std::time::Duration;
+
+use netroam_platform::clock::Time;
+
+use super::{
+    Action, Again, Dialler, Look, Phase, Reason, State, Status, Supervisor, found, run::Run,
+};
+
+/// How long a run with a context is kept while there is no network under its tunnel: a walk to the next network. Then it is asked, and says
+/// with its silence that the session is lost.
+const HOLD: Duration = Duration::from_secs(60);
+
+impl Run {
+    /// Whether there was a network under its tunnel and is none now.
+    pub(super) fn lost_ground(&self, look: &Look) -> bool {
+        let through_tunnel = self.path.as_ref().is_some_and(|path| path.tunnel);
+        through_tunnel && self.grounded && !look.snapshot.grounded()
+    }
+}
+
+impl Supervisor {
+    /// There is no network under the tunnel: the run is kept for the case that one comes.
+    pub(super) fn adrift(&mut self, now: Time) {
+        let keeps = self.settings.again == Again::Attach;
+        let Phase::Running(run) = &mut self.phase else {
+            return;
+        };
+        if run.authenticated.is_none() || matches!(run.state, State::Adrift { .. }) {
+            return;
+        }
+        run.state = State::Adrift {
+            until: keeps.then(|| now + HOLD),
+        };
+        let id = run.id;
+        let reason = run.adrift_reason();
+        self.cadence.stop();
+        self.discard_attempts();
+        self.show(Status::Holding(reason));
+        self.act(Action::Hold(id));
+    }
+
+    /// The network under the tunnel stayed away: the run is asked as it is.
+    pub(super) fn ground_if_due(&mut self, now: Time) {
+        if let Phase::Running(run) = &mut self.phase
+            && let State::Adrift { until: Some(until) } = run.state
+            && until <= now
+        {
+            run.grounded = false;
+            run.state = State::doubtful(run.adrift_reason());
+            self.ask(now);
+        }
+    }
+
+    /// Whether silence may be the tunnel's, which is as it was but does not carry anything yet. Then the run is asked again when a
+    /// connection through it succeeds; until then the kernel's own timers watch it.
+    pub(super) fn may_yet_carry(&mut self) -> bool {
+        let unproven = self.ready.is_none();
+        let dialling =
+            self.settings.dialler == Dialler::Ours && self.settings.again != Again::Never;
+        let (Phase::Running(run), Some(look)) = (&mut self.phase, &self.look) else {
+            return false;
+        };
+        let same_tunnel = run.path.as_ref().is_some_and(|path| path.tunnel)
+            && run
+                .connection
+                .as_ref()
+                .is_some_and(|connection| found(look, connection, &run.wanted) == run.path);
+        let State::Doubtful {
+            reason, unheard, ..
+        } = &mut run.state
+        else {
+            return false;
+        };
+        if !same_tunnel || !unproven || matches!(reason, Reason::Adrift(_)) {
+            return false;
+        }
+        if dialling && run.authenticated.is_some() {
+            *unheard = true;
+        } else {
+            run.state = State::Well;
+        }
+        true
+    }
+
+    /// The tunnel carries again: what was asked in vain is asked once more.
+    pub(super) fn ask_unheard(&mut self) {
+        if let Phase::Running(run) = &mut self.phase
+            && let State::Doubtful {
+                asked,
+                unheard: true,
+                ..
+            } = &mut run.state
+        {
+            *asked = None;
+            self.probe();
+        }
+    }
+}
+
+impl Run {
+    fn adrift_reason(&self) -> Reason {
+        Reason::Adrift(
+            self.path
+                .as_ref()
+                .map_or_else(String::new, |path| path.interface.clone()),
+        )
+    }
+}
