@@ -12,12 +12,15 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo --preserve-env=PATH,HOME,CARGO_HOME,RUSTUP_HOME,CARGO_TARGET_DIR "$@"; fi
 }
 
-# A program, or a file by its whole path.
+# Whether a program, or a file or directory named by its whole path, is there.
 present() {
-    command -v "$1" >/dev/null 2>&1 || [ -e "$1" ]
+    case $1 in
+        /*) [ -e "$1" ] ;;
+        *) command -v "$1" >/dev/null 2>&1 ;;
+    esac
 }
 
-# Takes words `program:package`; installs the package where the program is missing. A package without programs has a file for one.
+# Takes words `program:package` or `/a/file:package`; installs the package where that is missing.
 packages() {
     local missing=() pair
     PATH=$PATH:/usr/sbin:/sbin

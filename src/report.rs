@@ -12,6 +12,7 @@ use std::{
 use netroam_platform::{NoPath, Path};
 
 use crate::{
+    alert::Occasion,
     connect::Failure,
     ssh::Ending,
     supervisor::{Again, Exit, Need, Notice, Reason, Segments, Stage, Status},
@@ -222,6 +223,18 @@ pub fn notice(host: &str, notice: &Notice) -> String {
             let (_, keys) = self::status(host, status);
             format!("{what}{lost}{next} {keys}")
         }
+    }
+}
+
+/// What a person who is not looking at the terminal is told. Without the host, which stands beside it.
+pub fn occasion(occasion: &Occasion) -> String {
+    match occasion {
+        Occasion::Waiting { text, .. } => plain(text),
+        Occasion::Attached { outage: None } => "attached".into(),
+        Occasion::Attached {
+            outage: Some(outage),
+        } => format!("attached again after {}", duration(*outage)),
+        Occasion::TakenOver => "attached elsewhere now".into(),
     }
 }
 

@@ -196,7 +196,8 @@ fn a_name_that_is_none_here_is_waited_for_and_an_address_that_is_not_ours_is_nam
     let terminal = watch(&lab, &["--session", "people"], &["work"]);
     let here = "work: does not resolve here, waiting [Enter";
     terminal.wait_for_text(here, SOON).unwrap();
-    lab.set_host_names(&format!("{} server.example\n", Lab::SERVER_V4))
+    let server = Lab::SERVER_V4;
+    lab.set_host_names(&format!("{server} server.example server4.example\n"))
         .unwrap();
     prompt(&terminal);
     drop(terminal);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::kernel_events::hurry;
+use crate::recorder::hurry;
 use crate::{Node, tun};
 
 /// The line. In each direction packets leave in the order in which they came.

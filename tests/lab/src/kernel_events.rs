@@ -1,19 +1,16 @@
 //! What the kernel announces on the laptop, and when: the zero of every reaction time.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::process::Command;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, setsockopt,
     socket, sockopt,
 };
 
 use crate::Lab;
+use crate::recorder::Recorder;
 
 /// One announcement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,18 +26,7 @@ pub struct KernelEvent {
 
 /// Records the announcements of links, addresses and routes. Dropping it ends the record.
 #[derive(Debug)]
-pub struct KernelEvents {
-    record: Arc<Record>,
-    stop: Option<std::io::PipeWriter>,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// The socket, and what came out of it: emptied by the thread, or by whoever asks first.
-#[derive(Debug)]
-struct Record {
-    socket: OwnedFd,
-    events: Mutex<Vec<KernelEvent>>,
-}
+pub struct KernelEvents(Recorder<KernelEvent>);
 
 /// `RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE` of
 /// linux/rtnetlink.h.
@@ -62,93 +48,45 @@ impl Lab {
                 .context("cannot listen to netlink")?;
             Ok(socket)
         })?;
-        let record = Arc::new(Record {
-            socket,
-            events: Mutex::default(),
-        });
-        let (stopped, stop) = std::io::pipe()?;
-        let shared = Arc::clone(&record);
-        let thread = thread::spawn(move || {
-            hurry();
-            shared.follow(&stopped);
-        });
-        Ok(KernelEvents {
-            record,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Recorder::start(socket, take_in).map(KernelEvents)
     }
 }
 
 impl KernelEvents {
     /// The events since a moment: all that were announced before this call.
     pub fn since(&self, moment: SystemTime) -> Vec<KernelEvent> {
-        let events = self.record.drain(SystemTime::now());
-        events
-            .iter()
-            .copied()
-            .filter(|event| event.at >= moment)
-            .collect()
+        self.0.look(|events| {
+            events
+                .iter()
+                .copied()
+                .filter(|event| event.at >= moment)
+                .collect()
+        })
+    }
+
+    /// How many there were so far.
+    pub fn count(&self) -> usize {
+        self.0.look(<[KernelEvent]>::len)
     }
 }
 
-impl Drop for KernelEvents {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A thread that panicked has said so already.
-            let _joined = thread.join();
+fn take_in(socket: BorrowedFd<'_>, at: SystemTime, events: &mut Vec<KernelEvent>) {
+    let mut message = vec![0; 32 << 10];
+    while let Ok(length) = recv(socket.as_raw_fd(), &mut message, MsgFlags::empty()) {
+        let mut rest = &message[..length];
+        // struct nlmsghdr of linux/netlink.h: u32 length, u16 type, 16 bytes in all; the next one is 4-aligned.
+        // struct rtmsg of linux/rtnetlink.h follows for routes: u8 family, u8 destination's prefix length.
+        while let Some(&[l0, l1, l2, l3, t0, t1]) = rest.first_chunk::<6>() {
+            let kind = kind_of(u16::from_ne_bytes([t0, t1]));
+            let default_route = kind.ends_with("ROUTE") && rest.get(17) == Some(&0);
+            events.push(KernelEvent {
+                at,
+                kind,
+                default_route,
+            });
+            let size = usize::try_from(u32::from_ne_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
+            rest = rest.get(size.next_multiple_of(4).max(16)..).unwrap_or(&[]);
         }
-    }
-}
-
-/// Gives the calling thread real-time priority, so that what it notes or delays is on time on a busy machine. Where
-/// that is not allowed (some containers) it goes on without.
-pub(crate) fn hurry() {
-    let thread = nix::unistd::gettid().to_string();
-    let _allowed = Command::new("chrt")
-        .args(["--fifo", "--pid", "10", &thread])
-        .output();
-}
-
-impl Record {
-    fn follow(&self, stopped: &std::io::PipeReader) {
-        loop {
-            let mut waiting = [
-                PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
-                PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
-            ];
-            let _ready = poll(&mut waiting, PollTimeout::NONE);
-            let at = SystemTime::now();
-            if waiting[1].revents().is_some_and(|seen| !seen.is_empty()) {
-                return;
-            }
-            drop(self.drain(at));
-        }
-    }
-
-    /// Takes what the socket holds; it came at this moment.
-    fn drain(&self, at: SystemTime) -> MutexGuard<'_, Vec<KernelEvent>> {
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut message = vec![0; 32 << 10];
-        while let Ok(length) = recv(self.socket.as_raw_fd(), &mut message, MsgFlags::empty()) {
-            let mut rest = &message[..length];
-            // struct nlmsghdr of linux/netlink.h: u32 length, u16 type, 16 bytes in all; the next one is 4-aligned.
-            // struct rtmsg of linux/rtnetlink.h follows for routes: u8 family, u8 destination's prefix length.
-            while let Some(&[l0, l1, l2, l3, t0, t1]) = rest.first_chunk::<6>() {
-                let kind = kind_of(u16::from_ne_bytes([t0, t1]));
-                let default_route = kind.ends_with("ROUTE") && rest.get(17) == Some(&0);
-                events.push(KernelEvent {
-                    at,
-                    kind,
-                    default_route,
-                });
-                let size =
-                    usize::try_from(u32::from_ne_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
-                rest = rest.get(size.next_multiple_of(4).max(16)..).unwrap_or(&[]);
-            }
-        }
-        events
     }
 }
 

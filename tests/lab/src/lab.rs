@@ -5,14 +5,15 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::delay::DelayLine;
+use crate::dir::Dir;
 use crate::moves::Stay;
+use crate::tunnel::Hole;
 use crate::{Net, Node, Piped, Server, Sniffer, Terminal, Tunnel};
 
 /// What a lab is started with.
@@ -66,12 +67,13 @@ impl Builder {
 pub struct Lab {
     // Dropped in this order: what runs on machines first, the files last.
     pub(crate) tunnel: Mutex<Option<Tunnel>>,
+    pub(crate) hole: Arc<Hole>,
     server: Server,
     delay: Option<DelayLine>,
-    laptop: Node,
-    home: Node,
-    cafe: Node,
-    pub(crate) internet: Node,
+    pub(crate) laptop: Arc<Node>,
+    home: Arc<Node>,
+    pub(crate) cafe: Arc<Node>,
+    pub(crate) internet: Arc<Node>,
     pub(crate) cafe_ipv6_only: bool,
     pub(crate) stays: Mutex<BTreeMap<Net, Stay>>,
     dir: Dir,
@@ -84,6 +86,8 @@ impl Lab {
     pub const SERVER_V6: &'static str = "2001:db8:5::10";
     /// The server's address inside, reached through the tunnel only.
     pub const INSIDE_V4: &'static str = "10.99.0.10";
+    /// The network inside: a tunnel leads there, home and the café do not.
+    pub const INSIDE_NET: &'static str = "10.99.0.0/24";
 
     /// A lab as it mostly is: home and café with both address families, no delay.
     pub fn new() -> Result<Self> {
@@ -102,17 +106,17 @@ impl Lab {
         );
         let dir = Dir::make()?;
         let [laptop, home, cafe, internet] = [
-            Node::start("laptop")?,
-            Node::start("home")?,
-            Node::start("cafe")?,
-            Node::start("internet")?,
+            Arc::new(Node::start("laptop")?),
+            Arc::new(Node::start("home")?),
+            Arc::new(Node::start("cafe")?),
+            Arc::new(Node::start("internet")?),
         ];
         let server_node = Node::start("server")?;
         for router in [&home, &cafe, &internet] {
             router.sysctl("ipv4/ip_forward", "1")?;
             router.sysctl("ipv6/conf/all/forwarding", "1")?;
         }
-        for node in [&laptop, &home, &cafe, &internet, &server_node] {
+        for node in [&*laptop, &*home, &*cafe, &*internet, &server_node] {
             // Duplicate address detection would keep each IPv6 address unusable for a second.
             node.sysctl("ipv6/conf/all/accept_dad", "0")?;
             node.sysctl("ipv6/conf/default/accept_dad", "0")?;
@@ -139,7 +143,7 @@ impl Lab {
             "table inet inside {{ chain way {{ type filter hook forward priority 0; \
              iifname {{ \"home\", \"cafe\" }} ip daddr {} drop; iifname \"vpn\" ip saddr != 10.8.0.0/24 drop; \
              iifname \"vpn\" ip6 saddr != fd08::/64 drop; }}; }}",
-            Self::INSIDE_V4
+            Self::INSIDE_NET
         ))?;
         let delay = wire_server(&internet, &server_node, choices.rtt)?;
         fs::write(dir.path().join("probe"), crate::ticks::PROBE)?;
@@ -147,6 +151,7 @@ impl Lab {
         furnish_laptop(&laptop, dir.path(), &server)?;
         let lab = Self {
             tunnel: Mutex::new(None),
+            hole: Arc::default(),
             server,
             delay,
             laptop,
@@ -192,7 +197,7 @@ impl Lab {
     }
 
     /// The laptop's ssh configuration, complete as `ssh -G` sees it; for `-F`. Hosts: `work` (both families), `work4`,
-    /// `work6`, `inside` (through the tunnel only), and `work-SHELL` for each of [`crate::SHELLS`].
+    /// `work6`, `inside` (through a tunnel only), `corp` (the same by a name of [`crate::Names`]), and `work-SHELL` for each of [`crate::SHELLS`].
     pub fn ssh_config(&self) -> PathBuf {
         self.dir.path().join("laptop/ssh_config")
     }
@@ -316,8 +321,8 @@ fn wire_server(internet: &Node, server: &Node, rtt: Option<Duration>) -> Result<
     }
     internet.ip_batch(&format!(
         "addr add 203.0.113.1/24 dev wire\naddr add 2001:db8:5::1/64 dev wire nodad\nlink set wire up\n\
-         route add {}/32 dev wire\n",
-        Lab::INSIDE_V4
+         route add {} dev wire\n",
+        Lab::INSIDE_NET
     ))?;
     server.ip_batch(&format!(
         "addr add {}/24 dev wire\naddr add {}/64 dev wire nodad\naddr add {}/32 dev wire\nlink set wire up\n\
@@ -361,62 +366,10 @@ fn furnish_laptop(laptop: &Node, dir: &Path, server: &Server) -> Result<()> {
     let own = own.display();
     laptop.sh(&format!(
         "cd {own}; mount --bind passwd /etc/passwd; mount --bind hosts /etc/hosts
+         echo 'hosts: files dns' > nsswitch.conf
+         if [ -e /etc/nsswitch.conf ]; then mount --bind nsswitch.conf /etc/nsswitch.conf; fi
          if [ -e /etc/resolv.conf ]; then mount --bind resolv.conf /etc/resolv.conf; fi
          mount -t tmpfs -o mode=755 tmpfs /run"
     ))?;
     Ok(())
-}
-
-/// The lab's directory. Below /var/tmp, because the server has a /tmp of its own.
-#[derive(Debug)]
-struct Dir(PathBuf);
-
-impl Dir {
-    const PREFIX: &str = "netroam-lab-";
-
-    fn make() -> Result<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        Self::sweep();
-        let name = format!(
-            "{}{}-{}",
-            Self::PREFIX,
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
-        let path = Path::new("/var/tmp").join(name);
-        // An earlier process may have had our id.
-        let _absent = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
-        Ok(Self(path))
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// Removes what labs of killed processes left.
-    fn sweep() {
-        for entry in fs::read_dir("/var/tmp").into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let owner = name.to_str().and_then(|name| {
-                name.strip_prefix(Self::PREFIX)?
-                    .split('-')
-                    .next()?
-                    .parse::<u32>()
-                    .ok()
-            });
-            if owner.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
-                // Another process may be sweeping too.
-                let _gone = fs::remove_dir_all(entry.path());
-            }
-        }
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        if std::env::var_os("NETROAM_LAB_KEEP").is_none() {
-            let _gone = fs::remove_dir_all(&self.0);
-        }
-    }
 }

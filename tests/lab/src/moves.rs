@@ -244,7 +244,7 @@ impl Lab {
     /// what is inside, goes through `vpn0`. Its packets travel over whatever network the laptop is in.
     pub fn tunnel_up(&self, host: u8) -> Result<()> {
         self.tunnel_down();
-        let tunnel = Tunnel::start(self.laptop(), &self.internet, host)?;
+        let tunnel = Tunnel::start(self.laptop(), &self.internet, host, &self.hole)?;
         *self.tunnel.lock().unwrap_or_else(PoisonError::into_inner) = Some(tunnel);
         Ok(())
     }

@@ -215,6 +215,7 @@ impl Server {
         host("work4", "server4.example", "dev");
         host("work6", "server6.example", "dev");
         host("inside", "inside.example", "dev");
+        host("corp", crate::Names::CORP, "dev");
         for shell in SHELLS {
             host(
                 &format!("work-{shell}"),

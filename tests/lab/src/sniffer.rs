@@ -2,19 +2,17 @@
 
 use std::io::IoSliceMut;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType,
     recvmsg, setsockopt, socket, sockopt,
 };
 use nix::sys::time::TimeSpec;
 
+use crate::recorder::Recorder;
 use crate::{Lab, Node};
 
 /// `PACKET_OUTGOING` of `linux/if_packet.h`.
@@ -67,18 +65,7 @@ impl Packet {
 
 /// Records the packets of all interfaces of the laptop but loopback. Dropping it ends the record.
 #[derive(Debug)]
-pub struct Sniffer {
-    record: Arc<Record>,
-    stop: Option<std::io::PipeWriter>,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// The socket, and what came out of it: emptied by the thread, or by whoever asks first.
-#[derive(Debug)]
-struct Record {
-    socket: OwnedFd,
-    packets: Mutex<Vec<Packet>>,
-}
+pub struct Sniffer(Recorder<Packet>);
 
 impl Sniffer {
     pub(crate) fn start(node: &Node) -> Result<Self> {
@@ -96,23 +83,12 @@ impl Sniffer {
             setsockopt(&socket, sockopt::RcvBufForce, &(8 << 20))?;
             Ok(socket)
         })?;
-        let record = Arc::new(Record {
-            socket,
-            packets: Mutex::default(),
-        });
-        let (stopped, stop) = std::io::pipe()?;
-        let shared = Arc::clone(&record);
-        let thread = thread::spawn(move || shared.follow(&stopped));
-        Ok(Self {
-            record,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Recorder::start(socket, take_in).map(Self)
     }
 
     /// The packets so far: all that passed before this call.
     pub fn packets(&self) -> Vec<Packet> {
-        self.record.drain().clone()
+        self.0.look(<[Packet]>::to_vec)
     }
 
     /// The packets from the laptop to the server since a moment.
@@ -120,6 +96,14 @@ impl Sniffer {
         self.packets()
             .into_iter()
             .filter(|packet| packet.at >= since && packet.is_to_server())
+            .collect()
+    }
+
+    /// The packets from the laptop to any name server (UDP or TCP port 53) since a moment.
+    pub fn to_name_servers(&self, since: SystemTime) -> Vec<Packet> {
+        self.packets()
+            .into_iter()
+            .filter(|packet| packet.at >= since && packet.outgoing && packet.destination_port == 53)
             .collect()
     }
 
@@ -132,64 +116,37 @@ impl Sniffer {
     }
 }
 
-impl Drop for Sniffer {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A thread that panicked has said so already.
-            let _joined = thread.join();
+/// The kernel's own stamp is better than the moment at which this thread woke up.
+fn take_in(socket: BorrowedFd<'_>, _woken: SystemTime, packets: &mut Vec<Packet>) {
+    // Enough for both headers.
+    let mut head = [0; 128];
+    let mut control = nix::cmsg_space!(TimeSpec);
+    loop {
+        let mut buffers = [IoSliceMut::new(&mut head)];
+        let fd = socket.as_raw_fd();
+        // MSG_TRUNC: the true length, although only the head is copied.
+        let Ok(message) =
+            recvmsg::<LinkAddr>(fd, &mut buffers, Some(&mut control), MsgFlags::MSG_TRUNC)
+        else {
+            return; // EAGAIN: the queue is empty
+        };
+        let stamp = message.cmsgs().ok().and_then(|mut all| {
+            all.find_map(|control| {
+                if let ControlMessageOwned::ScmTimestampns(at) = control {
+                    Some(at)
+                } else {
+                    None
+                }
+            })
+        });
+        let (Some(stamp), Some(link), length) = (stamp, message.address, message.bytes) else {
+            continue;
+        };
+        if link.hatype() == LOOPBACK {
+            continue;
         }
-    }
-}
-
-impl Record {
-    fn follow(&self, stopped: &std::io::PipeReader) {
-        loop {
-            let mut waiting = [
-                PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
-                PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
-            ];
-            let _ready = poll(&mut waiting, PollTimeout::NONE);
-            if waiting[1].revents().is_some_and(|seen| !seen.is_empty()) {
-                return;
-            }
-            drop(self.drain());
-        }
-    }
-
-    /// Takes what the socket holds.
-    fn drain(&self) -> MutexGuard<'_, Vec<Packet>> {
-        let mut packets = self.packets.lock().unwrap_or_else(PoisonError::into_inner);
-        // Enough for both headers.
-        let mut head = [0; 128];
-        let mut control = nix::cmsg_space!(TimeSpec);
-        loop {
-            let mut buffers = [IoSliceMut::new(&mut head)];
-            let fd = self.socket.as_raw_fd();
-            // MSG_TRUNC: the true length, although only the head is copied.
-            let Ok(message) =
-                recvmsg::<LinkAddr>(fd, &mut buffers, Some(&mut control), MsgFlags::MSG_TRUNC)
-            else {
-                return packets; // EAGAIN: the queue is empty
-            };
-            let stamp = message.cmsgs().ok().and_then(|mut all| {
-                all.find_map(|control| {
-                    if let ControlMessageOwned::ScmTimestampns(at) = control {
-                        Some(at)
-                    } else {
-                        None
-                    }
-                })
-            });
-            let (Some(stamp), Some(link), length) = (stamp, message.address, message.bytes) else {
-                continue;
-            };
-            if link.hatype() == LOOPBACK {
-                continue;
-            }
-            let at = SystemTime::UNIX_EPOCH + Duration::from(stamp);
-            packets.extend(parse(&head[..length.min(head.len())], at, &link, length));
-        }
+        let at = SystemTime::UNIX_EPOCH + Duration::from(stamp);
+        packets.extend(parse(&head[..length.min(head.len())], at, &link, length));
     }
 }
 

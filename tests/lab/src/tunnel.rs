@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
 use anyhow::Result;
@@ -25,27 +27,62 @@ pub struct Tunnel {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// The longest packets that the tunnel carries, bytes with the IP header; longer ones vanish without a word. Whole at
+/// first: everything is carried, up to the MTU of 1400.
+#[derive(Debug)]
+pub(crate) struct Hole {
+    out: AtomicUsize,
+    back: AtomicUsize,
+}
+
+impl Default for Hole {
+    fn default() -> Self {
+        Self {
+            out: AtomicUsize::new(usize::MAX),
+            back: AtomicUsize::new(usize::MAX),
+        }
+    }
+}
+
+impl Lab {
+    /// Makes the tunnel, the one that is up and those to come, swallow packets that are longer than this many bytes
+    /// (IP header included), on the way out from the laptop and on the way back: an MTU black hole. Nobody is told.
+    /// With none, everything is carried.
+    pub fn tunnel_swallows_larger_than(&self, out: Option<usize>, back: Option<usize>) {
+        for (carried, limit) in [(&self.hole.out, out), (&self.hole.back, back)] {
+            carried.store(limit.unwrap_or(usize::MAX), Ordering::Relaxed);
+        }
+    }
+}
+
 impl Tunnel {
-    pub(crate) fn start(laptop: &Node, internet: &Node, host: u8) -> Result<Self> {
+    pub(crate) fn start(
+        laptop: &Node,
+        internet: &Node,
+        host: u8,
+        hole: &Arc<Hole>,
+    ) -> Result<Self> {
         let near = End {
             tun: tun::open(laptop, "vpn0")?,
             sockets: sockets(laptop, ["0.0.0.0:0", "[::]:0"])?,
             peers: FAR_END.map(|address| address.parse().ok()).to_vec(),
             follows: false,
+            hole: Arc::clone(hole),
         };
         let far = End {
             tun: tun::open(internet, "vpn")?,
             sockets: sockets(internet, FAR_END)?,
             peers: vec![None, None],
             follows: true,
+            hole: Arc::clone(hole),
         };
         internet.ip_batch(
             "addr add 10.8.0.1/24 dev vpn\naddr add fd08::1/64 dev vpn nodad\nlink set vpn mtu 1400 up\n",
         )?;
         laptop.ip_batch(&format!(
             "addr add 10.8.0.{host}/24 dev vpn0\naddr add fd08::{host}/64 dev vpn0 nodad\nlink set vpn0 mtu 1400 up\n\
-             route add {}/32 dev vpn0\nroute add {}/32 dev vpn0\nroute add {}/128 dev vpn0\n",
-            Lab::INSIDE_V4,
+             route add {} dev vpn0\nroute add {}/32 dev vpn0\nroute add {}/128 dev vpn0\n",
+            Lab::INSIDE_NET,
             Lab::SERVER_V4,
             Lab::SERVER_V6
         ))?;
@@ -79,6 +116,7 @@ struct End {
     peers: Vec<Option<SocketAddr>>,
     /// Answers to where the last packet came from.
     follows: bool,
+    hole: Arc<Hole>,
 }
 
 impl End {
@@ -133,6 +171,14 @@ impl End {
 
     /// Lost when there is no way, as with any VPN whose network is gone.
     fn send(&self, packet: &[u8]) {
+        let carried = if self.follows {
+            &self.hole.back
+        } else {
+            &self.hole.out
+        };
+        if packet.len() > carried.load(Ordering::Relaxed) {
+            return;
+        }
         let mut ways = self.sockets.iter().zip(&self.peers);
         let _carried = ways
             .any(|(socket, peer)| peer.is_some_and(|peer| socket.send_to(packet, peer).is_ok()));
