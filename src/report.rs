@@ -18,6 +18,12 @@ use crate::{
     supervisor::{Again, Exit, Need, Notice, Reason, Segments, Stage, Status},
 };
 
+mod network;
+mod past;
+
+pub use network::{changes, event, interface_name, route_destination};
+pub use past::{ending_text, verdict_text};
+
 /// netroam's own exit statuses, far from what ssh (255), shells and remote programs use.
 pub mod status {
     /// The command line or the configuration is wrong (as clap has it).
