@@ -151,9 +151,10 @@ fn session(
         None => (Again::Never, None),
     };
     let via = watch.via.clone().or(preferences.via.clone());
+    let via_configured = via.is_some();
     let via = via.unwrap_or_default();
-    let (store, learnt_as) = (Store::new(&dirs::state()?), args.host());
-    let (learnt, warning) = store.read(&learnt_as);
+    let (state, key) = (dirs::state()?, args.host());
+    let (learnt, warning) = Store::new(&state).read(&key);
     if let Some(warning) = warning {
         report::line(&warning);
     }
@@ -176,9 +177,10 @@ fn session(
         again,
         context,
         via,
+        via_configured,
         learnt,
-        store,
-        learnt_as,
+        state,
+        key,
         hooks: preferences.hooks(),
         notify: preferences.notify.unwrap_or(true),
         stall: stall.unwrap_or(STALL),

@@ -6,7 +6,7 @@ use crate::{
     alert::Hooks,
     connect::Target,
     context::{Attach, Claim, Mux, Name, Scrollback, Token, When},
-    learnt::{Learnt, Store},
+    learnt::Learnt,
     ssh::{Args, Config, Hop},
     supervisor::{Again, Dialler, Purpose, Via},
 };
@@ -42,10 +42,12 @@ pub struct Session {
     pub via: Via,
     /// What is known of the host from earlier.
     pub learnt: Learnt,
-    /// Where what is learnt of it is kept, and under which name.
-    pub store: Store,
-    /// See `store`.
-    pub learnt_as: String,
+    /// The user said so, on the command line or in the configuration.
+    pub via_configured: bool,
+    /// netroam's state directory, where what is learnt and what happens is written down.
+    pub state: PathBuf,
+    /// The host without user and port, under which it is.
+    pub key: String,
     /// The user's commands for what a person is to know.
     pub hooks: Hooks,
     /// Whether the desktop is told as well.
