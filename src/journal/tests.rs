@@ -104,7 +104,7 @@ fn an_outage_can_be_told_from_the_lines() {
         interface: Some("tun0".into()),
         now: None,
     };
-    let five_minutes = std::time::Duration::from_mins(5);
+    let five_minutes = std::time::Duration::from_secs(300);
     journal.note(&Note::attached(RunId(1), Some(&before), None));
     let notice = Notice::Lost {
         reason,
