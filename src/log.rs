@@ -39,6 +39,8 @@ pub fn start(level: Option<Level>, file: Option<&Path>) -> Result<()> {
         .with_max_level(LevelFilter::from_level(level))
         .with_ansi(false)
         .with_target(false)
+        // A full disk would else be said on stderr, over what ssh shows there.
+        .log_internal_errors(false)
         .with_writer(Mutex::new(file))
         .init();
     tracing::info!(
