@@ -14,7 +14,7 @@
 use std::{
     cell::Cell,
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Write as _},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
@@ -32,6 +32,9 @@ pub use entry::{Entry, Event, Judged, Note};
 
 /// A file that has grown to so many bytes is put aside: some two thousand lines.
 pub const LARGEST: u64 = 256 << 10;
+
+/// So much of the end of a file is read; what is longer was not written by netroam alone.
+const READ: u64 = 4 * LARGEST;
 
 /// Where the journals are, below netroam's state directory.
 const FOLDER: &str = "journal";
@@ -101,10 +104,29 @@ pub fn read(state: &Path, host: &str, most: usize) -> io::Result<Vec<Entry>> {
 }
 
 fn content(path: &Path) -> io::Result<Vec<u8>> {
-    match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        read => read,
+    // Not to wait for whoever writes to a fifo.
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::libc::O_NONBLOCK)
+        .open(path);
+    let mut file = match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        opened => opened?,
+    };
+    let surplus = size_of_file(&file)?.saturating_sub(READ);
+    file.seek(SeekFrom::Start(surplus))?;
+    let mut content = Vec::new();
+    file.take(READ).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+/// The size of what is a file: others may have no end, or hold up whoever reads or writes.
+fn size_of_file(file: &File) -> io::Result<u64> {
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(io::Error::other("it is not a file"));
     }
+    Ok(found.len())
 }
 
 fn path_of(state: &Path, host: &str) -> PathBuf {
@@ -121,10 +143,10 @@ fn append(path: &Path, entry: &Entry) -> io::Result<()> {
     let mut line = serde_json::to_vec(entry)?;
     line.push(b'\n');
     let mut file = open(path)?;
-    let mut size = file.metadata()?.len();
+    let mut size = size_of_file(&file)?;
     if size >= LARGEST {
         file = put_aside(path, file)?;
-        size = file.metadata()?.len();
+        size = size_of_file(&file)?;
     }
     // Whoever was cut off in the middle of a line has left it without its end.
     if size > 0 {

@@ -306,6 +306,41 @@ fn a_full_disk_is_one_warning_and_what_comes_after_it_is_read() {
 }
 
 #[test]
+fn what_is_no_file_holds_nobody_up() {
+    let state = tempfile::tempdir().unwrap();
+    let journal = Journal::open(state.path(), "gw1", None);
+    journal.note(&slept(1));
+    fs::remove_file(file(state.path())).unwrap();
+    nix::unistd::mkfifo(&file(state.path()), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let (done, over) = std::sync::mpsc::channel();
+    let folder = state.path().to_owned();
+    thread::spawn(move || {
+        let found = read(&folder, "gw1", 9).unwrap_err().to_string();
+        // More than a fifo takes before its writer has to wait (pipe(7)).
+        let warned = warnings(|| (0..1000).for_each(|second| journal.note(&slept(second))));
+        done.send((found, warned)).unwrap();
+    });
+    let (found, warned) = over
+        .recv_timeout(std::time::Duration::from_secs(20))
+        .expect("nobody waits for the other end");
+    assert_eq!((found.as_str(), warned), ("it is not a file", 1));
+}
+
+#[test]
+fn of_a_file_that_is_far_too_large_only_the_end_is_read() {
+    let state = tempfile::tempdir().unwrap();
+    let journal = Journal::open(state.path(), "gw1", None);
+    journal.note(&slept(1));
+    let large = OpenOptions::new().write(true).open(file(state.path()));
+    let large = large.unwrap();
+    large.set_len(1 << 40).unwrap();
+    large.write_all_at(b"\n", (1 << 40) - 1).unwrap();
+    fs::rename(file(state.path()), old(&file(state.path()))).unwrap();
+    journal.note(&slept(2));
+    assert_eq!(texts(state.path()), ["the machine slept for 2.0 s"]);
+}
+
+#[test]
 fn a_place_that_cannot_be_written_is_one_warning() {
     let state = tempfile::tempdir().unwrap();
     fs::write(state.path().join(FOLDER), "a file in the way").unwrap();
