@@ -74,11 +74,14 @@ impl fmt::Display for Stamp {
 }
 
 impl FromStr for Stamp {
-    type Err = time::error::Parse;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let at = OffsetDateTime::parse(text, &Rfc3339)?;
-        Ok(Self(at.to_offset(UtcOffset::UTC).truncate_to_millisecond()))
+        OffsetDateTime::parse(text, &Rfc3339)
+            .ok()
+            .and_then(|at| at.checked_to_offset(UtcOffset::UTC))
+            .map(|at| Self(at.truncate_to_millisecond()))
+            .ok_or_else(|| format!("{text:?} is no time of RFC 3339"))
     }
 }
 
@@ -107,7 +110,9 @@ impl Zone {
 
     fn shows(self, at: OffsetDateTime) -> OffsetDateTime {
         let local = || UtcOffset::local_offset_at(at).unwrap_or(UtcOffset::UTC);
-        at.to_offset(self.0.unwrap_or_else(local))
+        // At the end of all years there may be no such moment.
+        at.checked_to_offset(self.0.unwrap_or_else(local))
+            .unwrap_or(at)
     }
 }
 
@@ -308,6 +313,15 @@ mod tests {
         assert_eq!(whole.to_string(), "2026-11-22T19:14:00.000Z");
         assert_eq!(stamp.since(whole), Duration::from_millis(123));
         assert_eq!(whole.since(stamp), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_moment_beyond_all_years_is_none_and_the_last_one_is_shown_as_it_is() {
+        let beyond = "9999-12-31T23:59:59-01:00".parse::<Stamp>();
+        assert!(beyond.unwrap_err().contains("no time of RFC 3339"));
+        let last: Stamp = "9999-12-31T23:59:59Z".parse().unwrap();
+        let zone = Zone(Some(UtcOffset::from_hms(1, 0, 0).unwrap()));
+        assert_eq!(last.local(last, zone), "23:59:59");
     }
 
     #[test]

@@ -338,13 +338,17 @@ mod tests {
     #[test]
     fn a_broken_file_is_set_aside_once_and_forgotten_with_the_rest() {
         let large = vec![b'#'; usize::try_from(LARGEST).unwrap() + 1];
-        let cases: [(&[u8], &str); 6] = [
+        let cases: [(&[u8], &str); 7] = [
             (b"addresses = [", "unclosed array"),
             (b"addresses = ['gw1']", "invalid IP address"),
             (b"last = { tunnel = true }", "missing field `interface`"),
             (
                 b"[last]\ninterface='a'\nsource='::1'\ntunnel=true\nat='2026'",
                 "\"2026\" is no time of RFC 3339",
+            ),
+            (
+                b"[last]\ninterface='a'\nsource='::1'\ntunnel=true\nat='9999-12-31T23:59:59-01:00'",
+                "is no time of RFC 3339",
             ),
             (b"\xff\xfe", "it is not UTF-8"),
             (&large, "it is too large"),

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use serde::{Deserialize as _, Deserializer, Serializer, de, ser};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 pub(super) fn serialize<S: Serializer>(at: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
     let at = OffsetDateTime::from(*at).truncate_to_second();
@@ -13,7 +13,10 @@ pub(super) fn serialize<S: Serializer>(at: &SystemTime, to: S) -> Result<S::Ok, 
 
 pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<SystemTime, D::Error> {
     let text = String::deserialize(from)?;
-    let at = OffsetDateTime::parse(&text, &Rfc3339)
-        .map_err(|_| de::Error::custom(format_args!("{text:?} is no time of RFC 3339")))?;
-    Ok(at.into())
+    OffsetDateTime::parse(&text, &Rfc3339)
+        .ok()
+        // What is no moment in UTC could not be written or shown.
+        .and_then(|at| at.checked_to_offset(UtcOffset::UTC))
+        .map(SystemTime::from)
+        .ok_or_else(|| de::Error::custom(format_args!("{text:?} is no time of RFC 3339")))
 }
