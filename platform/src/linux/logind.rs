@@ -120,7 +120,9 @@ fn signal() -> zbus::Result<MatchRule<'static>> {
 /// What a message says of sleep: most that come before the subscription stands are the bus's own.
 fn phase(message: &Message) -> Option<Phase> {
     let ours = signal().and_then(|signal| signal.matches(message));
-    if !ours.unwrap_or(false) {
+    // The bus knows who logind is, and passes on only its broadcasts. What is sent to us alone may come from anybody.
+    let to_all = message.header().destination().is_none();
+    if !ours.unwrap_or(false) || !to_all {
         return None;
     }
     let sleeping = message
@@ -164,5 +166,16 @@ mod tests {
         .build(&"yes")
         .unwrap();
         assert_eq!(phase(&other), None);
+        let to_us_alone = Message::signal(
+            "/org/freedesktop/login1",
+            "org.freedesktop.login1.Manager",
+            "PrepareForSleep",
+        )
+        .unwrap()
+        .destination(":1.7")
+        .unwrap()
+        .build(&false)
+        .unwrap();
+        assert_eq!(phase(&to_us_alone), None, "logind tells everybody");
     }
 }
