@@ -99,7 +99,7 @@ impl Wanted {
     }
 
     /// Whether an interface is there over which such a path could lead. Only then may a name be asked for whose addresses are not known.
-    pub(super) fn possible(&self, snapshot: &Snapshot) -> bool {
+    pub fn possible(&self, snapshot: &Snapshot) -> bool {
         snapshot
             .interfaces
             .values()

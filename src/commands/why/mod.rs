@@ -1,7 +1,8 @@
 //! `netroam why HOST`: how a host is reached, what is wanted, what its sessions do and did.
 //!
 //! It asks and changes nothing: the kernel for the path, the running netroams over their sockets, the files for what was. The resolver is asked
-//! only where a session would ask it too: while a tunnel is wanted and none leads to the host, not even its name leaves this machine.
+//! only where a session would ask it too: while a tunnel is wanted and none leads to what is known of the host (or, if nothing is, none is up at
+//! all), not even its name leaves this machine.
 
 use std::{
     ffi::OsStr,
@@ -13,7 +14,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use etcetera::{BaseStrategy as _, base_strategy::choose_base_strategy};
-use netroam_platform::{Lookup, Network, Query};
+use netroam_platform::{Lookup, Network, Query, Snapshot};
 use tokio::time::timeout;
 
 use super::usage;
@@ -190,10 +191,14 @@ impl Asks {
     /// The addresses of the first hop, those that the resolver knows first, and the paths to them.
     async fn about(&self, hop: &Hop, learnt: &Learnt) -> (Name, Vec<Address>) {
         if let Ok(address) = hop.host.parse() {
-            return (Name::NotNeeded, self.look(&[address], &[]).await);
+            return (Name::NotNeeded, self.look(&[address], &[]).await.1);
         }
-        let known = self.look(&learnt.addresses, &learnt.addresses).await;
-        let leads = known.iter().any(|address| address.wanted);
+        let (snapshot, known) = self.look(&learnt.addresses, &learnt.addresses).await;
+        let leads = if known.is_empty() {
+            self.wanted.possible(&snapshot)
+        } else {
+            known.iter().any(|address| address.wanted)
+        };
         if self.wanted != Wanted::Anything && !leads {
             return (Name::NotAsked, known);
         }
@@ -206,7 +211,7 @@ impl Asks {
                         all.push(address);
                     }
                 }
-                (Name::Resolved, self.look(&all, &learnt.addresses).await)
+                (Name::Resolved, self.look(&all, &learnt.addresses).await.1)
             }
             Ok(Err(words)) => (Name::Unknown(report::plain(&words)), known),
             Err(_) => (Name::Slow, known),
@@ -221,24 +226,29 @@ impl Asks {
         }
     }
 
-    async fn look(&self, addresses: &[IpAddr], learnt: &[IpAddr]) -> Vec<Address> {
+    /// What is there, and how each of `addresses` is reached.
+    async fn look(&self, addresses: &[IpAddr], learnt: &[IpAddr]) -> (Snapshot, Vec<Address>) {
         let query = |address: &IpAddr| Query {
             destination: *address,
             source: self.source,
             interface: self.interface.clone(),
         };
         let queries: Vec<Query> = addresses.iter().map(query).collect();
-        let answers = match self.network.look(&queries).await {
-            Ok(look) => look.paths,
-            Err(error) => vec![Lookup::Unknown(error.to_string()); queries.len()],
+        let (snapshot, answers) = match self.network.look(&queries).await {
+            Ok(look) => (look.snapshot, look.paths),
+            Err(error) => (
+                Snapshot::default(),
+                vec![Lookup::Unknown(error.to_string()); queries.len()],
+            ),
         };
         let together = addresses.iter().zip(answers);
-        together
+        let addresses = together
             .map(|(address, answer)| Address {
                 facts: AddressFacts::of(*address, &answer),
                 learnt: learnt.contains(address),
                 wanted: matches!(&answer, Lookup::Found(path) if self.wanted.admits(path)),
             })
-            .collect()
+            .collect();
+        (snapshot, addresses)
     }
 }
