@@ -25,6 +25,8 @@ pub(super) struct Account {
     state: State,
     text: String,
     since: Stamp,
+    /// The words for the login of the present run, until it is attached.
+    login: Option<String>,
     /// The path that the present state is about.
     path: Option<Path>,
     look: Option<LookFacts>,
@@ -46,6 +48,7 @@ impl Account {
             state: State::Connecting,
             text: "connecting".into(),
             since: Stamp::now(),
+            login: None,
             path: None,
             look: None,
             outage: None,
@@ -58,11 +61,12 @@ impl Account {
 
     pub(super) fn shown(&mut self, status: &Status) {
         self.journal.note(&Note::status(&self.host, status));
+        let (text, _) = report::state(&self.host, status);
         if let Status::Attaching { outage, path } = status {
             self.outage = *outage;
             self.path.clone_from(path);
+            self.login = Some(text.clone());
         }
-        let (text, _) = report::state(&self.host, status);
         if let Some(occasion) = occasion(status, &text) {
             self.alerts.tell(occasion);
         }
@@ -84,12 +88,13 @@ impl Account {
         let note = Note::attached(run, self.path.as_ref(), outage);
         self.journal.note(&note);
         self.alerts.tell(Occasion::Attached { outage });
-        self.attached_as_ever();
+        self.login = None;
+        self.as_ever();
     }
 
     pub(super) fn verdict(&mut self, run: RunId, judged: Judged, reason: Option<&Reason>) {
         self.journal.note(&Note::verdict(run, judged, reason));
-        if judged == Judged::Probe {
+        if judged == Judged::Probe && self.login.is_none() {
             self.now(State::Doubtful, "asking the connection".into());
         }
     }
@@ -97,7 +102,7 @@ impl Account {
     pub(super) fn answered(&mut self, run: RunId, answer: Answer) {
         self.journal.note(&Note::answered(run, answer));
         if answer != Answer::Silent {
-            self.attached_as_ever();
+            self.as_ever();
         }
     }
 
@@ -163,7 +168,11 @@ impl Account {
         }
     }
 
-    fn attached_as_ever(&mut self) {
+    /// The run is as it was before it was doubted: attached, or about to be.
+    fn as_ever(&mut self) {
+        if let Some(login) = self.login.clone() {
+            return self.now(State::LoggingIn, login);
+        }
         let over = self
             .path
             .as_ref()
@@ -209,4 +218,41 @@ fn occasion(status: &Status, text: &str) -> Option<Occasion> {
     };
     let text = text.to_owned();
     Some(Occasion::Waiting { need, text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::Hooks;
+
+    #[test]
+    fn a_run_that_is_asked_while_it_logs_in_is_not_attached_by_its_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut account = Account {
+            host: "gw1".into(),
+            journal: Journal::open(folder.path(), "gw1", None),
+            alerts: Alerts::new("gw1", None, Hooks::default(), false),
+            state: State::Connecting,
+            text: String::new(),
+            since: Stamp::now(),
+            login: None,
+            path: None,
+            look: None,
+            outage: None,
+        };
+        account.shown(&Status::Attaching {
+            path: None,
+            outage: None,
+        });
+        account.shown(&Status::Holding(Reason::PathBack));
+        account.verdict(RunId(1), Judged::Probe, None);
+        assert_eq!(account.state, State::Holding);
+        account.answered(RunId(1), Answer::Alive);
+        assert_eq!(account.state, State::LoggingIn);
+        account.attached(RunId(1));
+        account.verdict(RunId(1), Judged::Probe, None);
+        assert_eq!(account.state, State::Doubtful);
+        account.answered(RunId(1), Answer::Alive);
+        assert_eq!(account.state, State::Attached);
+    }
 }
