@@ -238,7 +238,17 @@ pub fn notice(host: &str, notice: &Notice) -> String {
                 Some(next) => format!("; next attempt in {}, or at any change", duration(*next)),
                 None => "; nothing happens until the network changes or a key is pressed".into(),
             };
-            let (_, keys) = self::status(host, status);
+            let keys = match status {
+                Status::Waiting { .. } => "[Enter tries without, q: quit]",
+                Status::Attaching { .. }
+                | Status::Dialling(_)
+                | Status::NoPath(_)
+                | Status::Holding(_)
+                | Status::Retrying(_)
+                | Status::RetryingSsh(_)
+                | Status::RetryingLogin { .. }
+                | Status::Parked(_) => state(host, status).1,
+            };
             format!("{what}{lost}{next} {keys}")
         }
     }

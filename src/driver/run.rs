@@ -302,7 +302,16 @@ impl LiveRun {
     /// connection which the server has just closed is nothing that anybody typed.
     fn note_undelivered(&mut self, silence: Duration) {
         if let Some(health) = self.health() {
-            self.undelivered |= health.undelivered > 0 && health.since_last_ack >= silence;
+            let undelivered = health.undelivered > 0 && health.since_last_ack >= silence;
+            if undelivered {
+                tracing::info!(
+                    pid = self.pid.number(),
+                    bytes = health.undelivered,
+                    silent_for = ?health.since_last_ack,
+                    "what ssh wrote last was not acknowledged"
+                );
+            }
+            self.undelivered |= undelivered;
         }
     }
 }
