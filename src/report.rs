@@ -127,12 +127,12 @@ pub fn state(host: &str, status: &Status) -> (String, &'static str) {
             failure,
         } => {
             let failure = failure.as_ref().map_or_else(String::new, |failure| {
-                format!("{}; ", self::failure(host, failure))
+                format!("; last attempt: {}", self::failure(host, failure))
             });
             let last = last
                 .as_ref()
                 .map_or_else(String::new, |name| format!(", last seen {}", plain(name)));
-            let text = format!("{failure}waiting for {wanted} to {host}{last}");
+            let text = format!("waiting for {wanted} to {host}{last}{failure}");
             (text, "[Enter tries without]")
         }
         Status::Holding(reason) => (
@@ -207,8 +207,13 @@ pub fn notice(host: &str, notice: &Notice) -> String {
         Notice::Details { status, lost, next } => {
             let what = match status {
                 Status::NoPath(why) => format!("{host}: no path to the host ({})", no_path(why)),
-                Status::Waiting { wanted, .. } => {
-                    format!("{host}: nothing is sent over any path but {wanted}")
+                Status::Waiting {
+                    wanted, failure, ..
+                } => {
+                    let last = failure.as_ref().map_or_else(String::new, |why| {
+                        format!("; last attempt: {}", self::failure(host, why))
+                    });
+                    format!("{host}: nothing is sent over any path but {wanted}{last}")
                 }
                 Status::Retrying(why @ (Failure::Resolve(_) | Failure::NoSuchName(_))) => format!(
                     "{host}: {} (a misspelt name? one that only a VPN knows?)",

@@ -272,6 +272,10 @@ impl Driver {
             }
             Err(failure) => {
                 tracing::info!(attempt = attempt.0, %failure, "not connected");
+                if matches!(failure, Failure::Astray(_)) {
+                    // Where the name leads was learnt just now.
+                    self.look_now().await;
+                }
                 self.tell(Input::NotConnected { attempt, failure });
             }
         }

@@ -177,6 +177,16 @@ fn the_host_stands_in_the_words_only_where_they_need_it() {
         panic!("a status");
     };
     assert_eq!((state, person), (State::NoTunnel, true));
+    let tried = Status::Waiting {
+        wanted: Wanted::Tunnel,
+        last: None,
+        failure: Some(crate::connect::Failure::TimedOut),
+    };
+    assert_eq!(
+        Note::status("gw1", &tried).text,
+        "waiting for a tunnel to gw1; last attempt: no answer",
+        "what is waited for stands where a narrow terminal does not cut it off"
+    );
     let offline = Status::NoPath(netroam_platform::NoPath::NoRoute);
     assert_eq!(
         Note::status("gw1", &offline).text,

@@ -160,6 +160,8 @@ fn event(line: &str) -> Option<LogEvent> {
             }
             // sshconnect.c, verify_host_key: before anybody is asked about the key.
             _ if debug.starts_with("Server host key: ") => Some(LogEvent::KeyExchanged),
+            // kex.c; an exchange by GSSAPI, which some distributions add, has no host key.
+            "SSH2_MSG_NEWKEYS received" => Some(LogEvent::KeyExchanged),
             "Entering interactive session." => Some(LogEvent::SessionStarted),
             _ if debug.starts_with("Exit status ") => Some(LogEvent::LoopEnded),
             _ if debug.starts_with("client_input_channel_req: ")
@@ -272,6 +274,10 @@ mod tests {
             (
                 "Authenticated to h ([::1]:22) using \"publickey\".",
                 Some(LogEvent::Authenticated),
+            ),
+            (
+                "debug1: SSH2_MSG_NEWKEYS received",
+                Some(LogEvent::KeyExchanged),
             ),
             (
                 "debug1: client_input_channel_req: channel 0 rtype exit-status reply 0",

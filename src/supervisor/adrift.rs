@@ -13,7 +13,7 @@ use super::{
 
 /// How long a run with a context is kept while there is no network under its tunnel: a change of Wi-Fi or of cable, addresses included. Then it
 /// is asked, and says with its silence that the session is lost.
-const HOLD: Duration = Duration::from_secs(20);
+pub(super) const HOLD: Duration = Duration::from_secs(20);
 
 /// How long a session with a context may look frozen because its tunnel does not carry: an overlay network finds its way again in a second
 /// or two; a VPN that has to be logged into does not.

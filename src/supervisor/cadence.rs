@@ -65,7 +65,7 @@ impl Cadence {
     pub(super) fn restart(&mut self, now: Time) {
         self.began = now;
         self.refusals = 0;
-        self.next = Some(now.max(self.busy_until));
+        self.plan(now);
     }
 
     /// A person wants an attempt now, whatever the server asked for.
@@ -115,7 +115,7 @@ impl Cadence {
 
     /// Somebody else answered in the server's place.
     pub(super) fn impersonated(&mut self, now: Time, jitter: f64) {
-        self.next = Some(now + IMPERSONATED.mul_f64(0.9 + 0.2 * jitter));
+        self.plan(now + IMPERSONATED.mul_f64(0.9 + 0.2 * jitter));
     }
 
     /// The server refused, or could not be tried: back off.
@@ -126,7 +126,7 @@ impl Cadence {
             .copied()
             .unwrap_or_else(|| REFUSED_LAST.mul_f64(0.8 + 0.4 * jitter));
         self.refusals = self.refusals.saturating_add(1);
-        self.next = Some(now + wait);
+        self.plan(now + wait);
     }
 
     /// The server said that it will not serve us for now.
@@ -138,6 +138,11 @@ impl Cadence {
         self.busy = self.busy.saturating_add(1);
         self.busy_until = now + wait;
         self.next = Some(self.busy_until);
+    }
+
+    /// Plans the next attempt, unless the server wants to be left alone for longer.
+    fn plan(&mut self, next: Time) {
+        self.next = Some(next.max(self.busy_until));
     }
 
     fn refill(&mut self, now: Time) {

@@ -1,6 +1,6 @@
 //! What the end of a run means for the session.
 
-use netroam_platform::{Path, clock::Time};
+use netroam_platform::{NoPath, Path, clock::Time};
 
 use super::{
     Action, Again, Dialler, Exit, GivenUp, Need, Notice, Phase, Reach, Reason, Run, RunId, SETTLED,
@@ -87,15 +87,10 @@ impl Supervisor {
             }
             Ending::EndedByUs => self.lost_by_ssh(now, "ended by a signal".into(), unacknowledged),
             Ending::Unreachable { why } => {
-                self.not_reached(now, Status::RetryingSsh(why.clone()), why, unacknowledged);
+                self.not_reached(now, Failure::Unreachable, why, unacknowledged);
             }
             Ending::UnknownHost { why } => {
-                self.not_reached(
-                    now,
-                    Status::Retrying(Failure::Resolve(why.clone())),
-                    why,
-                    unacknowledged,
-                );
+                self.not_reached(now, Failure::Resolve, why, unacknowledged);
             }
             Ending::NeedsPerson { what } if self.settings.attended => {
                 self.park(Need::Question(what));
@@ -147,7 +142,13 @@ impl Supervisor {
     }
 
     /// ssh says that it never reached the server; where it had authenticated before, that is a loss all the same.
-    fn not_reached(&mut self, now: Time, status: Status, why: String, input_in_doubt: bool) {
+    fn not_reached(
+        &mut self,
+        now: Time,
+        failure: fn(String) -> Failure,
+        why: String,
+        input_in_doubt: bool,
+    ) {
         if matches!(
             self.phase,
             Phase::Running(Run {
@@ -158,18 +159,32 @@ impl Supervisor {
             return self.lost_by_ssh(now, why, input_in_doubt);
         }
         self.phase = Phase::Seeking;
-        self.wait_and_seek(now);
-        self.show(status);
+        let failure = failure(why.clone());
+        if let Some(no_path) = self.back_off(now) {
+            self.show_no_path(no_path, Some(failure));
+        } else if matches!(failure, Failure::Unreachable(_)) {
+            self.show(Status::RetryingSsh(why));
+        } else {
+            self.show(Status::Retrying(failure));
+        }
     }
 
-    pub(super) fn wait_and_seek(&mut self, now: Time) {
+    fn wait_and_seek(&mut self, now: Time) {
+        if let Some(why) = self.back_off(now) {
+            self.show_no_path(why, None);
+        }
+    }
+
+    /// Plans the next attempt for a while from now; where there is no path that is wanted, none, and says why there is not.
+    pub(super) fn back_off(&mut self, now: Time) -> Option<NoPath> {
         self.discard_attempts();
         self.without = false;
         if let Reach::Not(why) = self.reach() {
             self.cadence.stop();
-            self.show_no_path(why, None);
+            Some(why)
         } else {
             self.cadence.refused(now, self.random.f64());
+            None
         }
     }
 }

@@ -11,11 +11,25 @@ use super::{Action, GivenUp, Phase, Reason, RunId, Segments, Stage, Status, Supe
 
 /// How long the server's answer to the key exchange may take: three round trips and two machines' arithmetic, no person (measured: 0.2 s
 /// on two slow cores, 0.4 s with a round trip of 100 ms).
-pub(super) const KEY_EXCHANGE: Duration = Duration::from_secs(15);
+const KEY_EXCHANGE: Duration = Duration::from_secs(15);
 
 /// How long the rest may take where nobody is asked anything: a key, at most a touch of one, and what the server does at a login. Half of
 /// what a server grants (`LoginGraceTime` of `sshd_config(5)`: 120 s).
 const AUTHENTICATION: Duration = Duration::from_secs(60);
+
+/// A login that hung may be a server's that is slow today: the next one may take twice as long, up to this. The server does not wait
+/// longer itself (`LoginGraceTime`).
+const LONGEST: Duration = Duration::from_secs(120);
+
+/// How long the next stage of a login may take, after so many in a row that hung.
+pub(super) fn patience(key_exchanged: bool, hung: u32) -> Duration {
+    let first = if key_exchanged {
+        AUTHENTICATION
+    } else {
+        KEY_EXCHANGE
+    };
+    first.saturating_mul(1 << hung.min(3)).min(LONGEST)
+}
 
 impl Supervisor {
     pub(super) fn key_exchanged(&mut self, now: Time, id: RunId) {
@@ -25,7 +39,7 @@ impl Supervisor {
             && run.deadline.is_some()
         {
             // A person takes the time that it takes.
-            run.deadline = (!run.questions).then(|| now + AUTHENTICATION);
+            run.deadline = (!run.questions).then(|| now + patience(true, self.hung));
             run.key_exchanged = true;
         }
     }
@@ -49,6 +63,7 @@ impl Supervisor {
         if stage == Stage::KeyExchange {
             self.small = interface;
         }
+        self.hung = self.hung.saturating_add(1);
         self.phase = Phase::Seeking;
         let given_up = GivenUp {
             reason: reason.clone(),
@@ -56,8 +71,9 @@ impl Supervisor {
         };
         self.ending.insert(id, given_up);
         self.act(Action::End { run: id, reason });
-        self.wait_and_seek(now);
-        if !self.waits_for_wanted() {
+        if let Some(why) = self.back_off(now) {
+            self.show_no_path(why, None);
+        } else {
             let segments = match stage {
                 Stage::KeyExchange if self.small.is_some() => Segments::Small,
                 Stage::KeyExchange | Stage::Authentication => Segments::Usual,

@@ -106,6 +106,8 @@ pub struct Supervisor {
     last: Option<Path>,
     /// The interface over which large packets were swallowed.
     small: Option<String>,
+    /// So many logins in a row hung.
+    hung: u32,
     lost: Option<(Reason, Time)>,
     /// The context surely exists on the remote host.
     opened: bool,
@@ -151,6 +153,7 @@ impl Supervisor {
             without: false,
             last: settings.last.clone(),
             small: None,
+            hung: 0,
             settings,
             look: None,
             phase: Phase::Seeking,
@@ -177,7 +180,7 @@ impl Supervisor {
         match (&self.phase, input) {
             (Phase::Over, _) => {}
             (_, Input::Looked(look)) => self.looked(now, look),
-            (_, Input::Woke) => self.woke(),
+            (_, Input::Woke) => self.woke(now),
             (_, Input::NamesChanged) => self.names_changed(now),
             (_, Input::Reached(attempt)) => self.reached(attempt),
             (
@@ -269,6 +272,7 @@ impl Supervisor {
         match &self.phase {
             Phase::Running(_) => self.judge_run(now),
             Phase::Seeking if self.differs(before.as_ref()) => self.seek_anew(now),
+            Phase::Seeking if self.invites(before.as_ref()) => self.seek_beside(now),
             Phase::Seeking | Phase::Parked(_) | Phase::Leaving | Phase::Over => {}
         }
     }
@@ -289,6 +293,26 @@ impl Supervisor {
         moved || stuck && before.snapshot.reaching() != now.snapshot.reaching()
     }
 
+    /// Whether the latest look, which does not differ, is a reason to dial all the same: an address that was learnt meanwhile is the first
+    /// that can be reached, or there is another network under a tunnel whose path is as it was.
+    fn invites(&self, before: Option<&Look>) -> bool {
+        let (Some(before), Some(now)) = (before, &self.look) else {
+            return false;
+        };
+        match seek::reach(now, &self.wanted) {
+            Reach::Not(_) => false,
+            Reach::Over(path) => {
+                let first = matches!(seek::reach(before, &self.wanted), Reach::Not(_));
+                let beneath = || {
+                    !now.snapshot
+                        .reaching()
+                        .is_subset(&before.snapshot.reaching())
+                };
+                first || path.is_some_and(|path| path.tunnel) && beneath()
+            }
+        }
+    }
+
     fn person(&mut self, now: Time, wish: Wish) {
         match wish {
             Wish::Quit => self.finish(Exit::GaveUp),
@@ -304,7 +328,10 @@ impl Supervisor {
                     Phase::Running(_) | Phase::Leaving | Phase::Over => return,
                     Phase::Parked(Need::Question(_)) => self.insisted = true,
                     Phase::Parked(Need::TakenOver | Need::ContextGone) => self.opened = false,
-                    Phase::Seeking => self.without |= self.waits_for_wanted(),
+                    Phase::Seeking => {
+                        let offered = matches!(self.status, Some(Status::Waiting { .. }));
+                        self.without |= offered || self.waits_for_wanted();
+                    }
                 }
                 self.phase = Phase::Seeking;
                 self.cadence.insist(now);

@@ -7,8 +7,8 @@ use netroam_platform::{Lookup, Path, clock::Time};
 use crate::connect::Sign;
 
 use super::{
-    Action, Again, Answer, Connection, Dialler, GivenUp, Look, Notice, Phase, Reason, RunId,
-    Status, Supervisor, Verdict, Via, Wanted, judge, judge::astray,
+    Action, Again, Answer, Connection, Dialler, GivenUp, Look, Notice, Phase, Reach, Reason, RunId,
+    Status, Supervisor, Verdict, Via, Wanted, adrift, judge, judge::astray, login,
 };
 
 /// How long a run is kept while its source address is ours but there is no path. A blip costs nothing then (measured: 0.08 s
@@ -79,14 +79,22 @@ impl State {
 }
 
 impl Supervisor {
-    pub(super) fn woke(&mut self) {
+    /// The time that the machine slept counts for nobody's patience: no network could come back, no server answer.
+    pub(super) fn woke(&mut self, now: Time) {
+        if matches!(self.phase, Phase::Seeking) && self.cadence.next().is_some() {
+            self.cadence.restart(now);
+        }
         if let Phase::Running(run) = &mut self.phase {
-            match run.state {
+            if let Some(deadline) = &mut run.deadline {
+                *deadline = now + login::patience(run.key_exchanged, self.hung);
+            }
+            match &mut run.state {
                 State::Well | State::Unheard { .. } => {
                     run.state = State::doubtful(Reason::Slept);
                 }
-                State::Doubtful { ref mut asked, .. } => *asked = None,
-                State::Cut { .. } | State::Adrift { .. } => {}
+                State::Doubtful { asked, .. } => *asked = None,
+                State::Cut { until, .. } => *until = until.map(|_| now + HOLD),
+                State::Adrift { until } => *until = until.map(|_| now + adrift::HOLD),
             }
         }
     }
@@ -238,8 +246,10 @@ impl Supervisor {
         };
         let authenticated = run.authenticated.is_some();
         self.note_loss(now, &run, &reason);
+        // Where nothing will be attached in its place soon, its last words disturb nobody.
         if audible
             && authenticated
+            && matches!(self.reach(), Reach::Over(_))
             && self.settings.again == Again::Attach
             && self.settings.may_silence
         {
@@ -336,6 +346,7 @@ impl Supervisor {
         self.lost = None;
         self.status = None;
         self.cadence.succeeded();
+        self.hung = 0;
         if let Some((_, until)) = &mut self.silenced {
             *until = Some(now + LAST_WORDS);
         }

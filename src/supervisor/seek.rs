@@ -3,8 +3,8 @@
 use netroam_platform::{Lookup, NoPath, clock::Time};
 
 use super::{
-    Action, AttemptId, Connection, Dialler, Phase, Purpose, Reach, Run, RunId, Segments, State,
-    Status, Supervisor, Verdict, Wanted, found, judge, judge::astray, login,
+    Action, AttemptId, Connection, Dialler, Look, Phase, Purpose, Reach, Run, RunId, Segments,
+    State, Status, Supervisor, Verdict, Wanted, found, judge, judge::astray, login,
 };
 use crate::connect::Failure;
 
@@ -78,9 +78,19 @@ impl Supervisor {
         }
     }
 
+    /// Starts over without giving up what is under way.
+    pub(super) fn seek_beside(&mut self, now: Time) {
+        if self.without {
+            self.seek(now);
+        } else if self.ready.is_none() {
+            self.cadence.restart(now);
+            self.dial_if_due(now);
+        }
+    }
+
     /// What could not be found, or somewhere else, may be found now.
     pub(super) fn names_changed(&mut self, now: Time) {
-        if matches!(self.phase, Phase::Seeking) {
+        if matches!(self.phase, Phase::Seeking) && self.ready.is_none() {
             self.seek_anew(now);
         }
     }
@@ -142,6 +152,9 @@ impl Supervisor {
                         Segments::Usual
                     },
                 });
+                if self.without {
+                    self.cadence.stop();
+                }
             }
             Dialler::Ssh => self.start(now, None),
         }
@@ -203,6 +216,14 @@ impl Supervisor {
             }
             return self.show(Status::NoPath(why));
         }
+        if self.without && matches!(self.phase, Phase::Seeking) {
+            if self.attempts.is_empty() {
+                self.without = false;
+                self.cadence.refused(now, self.random.f64());
+                self.show_no_path(NoPath::NoRoute, Some(failure));
+            }
+            return;
+        }
         match &failure {
             // The next fresh SYN is already planned.
             Failure::TimedOut | Failure::Unreachable(_) => {}
@@ -217,7 +238,20 @@ impl Supervisor {
             | Failure::Local(_) => self.cadence.refused(now, self.random.f64()),
         }
         if matches!(self.phase, Phase::Seeking) {
-            self.show(Status::Retrying(failure));
+            match failure {
+                // The name leads elsewhere than the addresses that are known.
+                Failure::Astray(_) => self.show_no_path(NoPath::NoRoute, Some(failure)),
+                Failure::Resolve(_)
+                | Failure::NoSuchName(_)
+                | Failure::Unreachable(_)
+                | Failure::TimedOut
+                | Failure::Local(_)
+                | Failure::Refused(_)
+                | Failure::Closed(_)
+                | Failure::Silent(_)
+                | Failure::Foreign { .. }
+                | Failure::Busy { .. } => self.show(Status::Retrying(failure)),
+            }
         }
     }
 
@@ -259,7 +293,7 @@ impl Supervisor {
             .as_ref()
             .is_some_and(|look| look.snapshot.grounded());
         // Where ssh dials, its own ConnectTimeout and the proxy's business come before the login.
-        let deadline = over.map(|_| now + login::KEY_EXCHANGE);
+        let deadline = over.map(|_| now + login::patience(false, self.hung));
         let questions = self.settings.askable && (self.insisted || !self.opened);
         let outage = self.lost.as_ref().map(|(_, since)| now.since(*since));
         self.show(Status::Attaching {
@@ -301,35 +335,39 @@ impl Supervisor {
 
     /// Whether the first hop can be reached as it is wanted, by what the kernel said last.
     pub(super) fn reach(&self) -> Reach {
-        let Some(look) = &self.look else {
-            return Reach::Over(None);
+        self.look
+            .as_ref()
+            .map_or(Reach::Over(None), |look| reach(look, &self.wanted))
+    }
+}
+
+/// Whether the first hop can be reached over what is wanted, by this look.
+pub(super) fn reach(look: &Look, wanted: &Wanted) -> Reach {
+    if look.paths.is_empty() {
+        let possible = match wanted {
+            Wanted::Anything => look.snapshot.online(),
+            Wanted::Tunnel | Wanted::Interface(_) => wanted.possible(&look.snapshot),
         };
-        if look.paths.is_empty() {
-            let possible = match &self.wanted {
-                Wanted::Anything => look.snapshot.online(),
-                wanted @ (Wanted::Tunnel | Wanted::Interface(_)) => wanted.possible(&look.snapshot),
-            };
-            return if possible {
-                Reach::Over(None)
-            } else {
-                Reach::Not(NoPath::NoRoute)
-            };
+        return if possible {
+            Reach::Over(None)
+        } else {
+            Reach::Not(NoPath::NoRoute)
+        };
+    }
+    let mut answer = Reach::Not(NoPath::NoRoute);
+    for lookup in look.paths.values() {
+        if astray(lookup, wanted) {
+            continue;
         }
-        let mut answer = Reach::Not(NoPath::NoRoute);
-        for lookup in look.paths.values() {
-            if astray(lookup, &self.wanted) {
-                continue;
-            }
-            match lookup {
-                Lookup::Found(path) => return Reach::Over(Some(path.clone())),
-                Lookup::Unknown(_) => answer = Reach::Over(None),
-                Lookup::None(why) => {
-                    if matches!(answer, Reach::Not(NoPath::NoRoute)) {
-                        answer = Reach::Not(why.clone());
-                    }
+        match lookup {
+            Lookup::Found(path) => return Reach::Over(Some(path.clone())),
+            Lookup::Unknown(_) => answer = Reach::Over(None),
+            Lookup::None(why) => {
+                if matches!(answer, Reach::Not(NoPath::NoRoute)) {
+                    answer = Reach::Not(why.clone());
                 }
             }
         }
-        answer
     }
+    answer
 }

@@ -161,3 +161,26 @@ fn an_attempt_is_not_given_up_because_the_other_family_gets_a_path_too() {
     here.paths.insert(ip(SERVER), Lookup::Found(HOME.path()));
     assert_eq!(deeds(&world.tell(Input::Looked(here))), [""; 0]);
 }
+
+#[test]
+fn a_connection_that_waits_for_the_old_run_to_be_gone_is_kept_when_names_change() {
+    let mut world = World::attached(HOME);
+    world.look(&[CAFE], Some(CAFE));
+    world.connected(2, CAFE);
+    assert_eq!(deeds(&world.tell(Input::NamesChanged)), [""; 0]);
+    assert_eq!(
+        deeds(&world.ended(1, Ending::EndedByUs)),
+        ["start 2 over 2"]
+    );
+}
+
+#[test]
+fn a_wake_starts_over_where_attempts_had_become_rare() {
+    let mut world = World::new(Again::Attach, Dialler::Ours, true);
+    world.look(&[HOME], Some(HOME));
+    world.pass(Duration::from_secs(3600));
+    world.tell(Input::Woke);
+    world.look(&[HOME], Some(HOME));
+    let dials = world.pass(Duration::from_secs(5));
+    assert!(dials.len() >= 5, "{dials:?}");
+}

@@ -5,7 +5,9 @@ use std::time::Duration;
 use netroam::{
     connect::Failure,
     ssh::Ending,
-    supervisor::{Action, Again, Dialler, Input, RunId, Segments, Stage, Status},
+    supervisor::{
+        Action, Again, Answer, AttemptId, Dialler, Input, RunId, Segments, Stage, Status,
+    },
 };
 
 use super::world::{CAFE, HOME, SERVER, World, deeds};
@@ -97,7 +99,7 @@ fn a_network_that_answers_in_the_hosts_place_is_asked_every_quarter_of_a_minute(
             },
         };
         world.tell(Input::NotConnected {
-            attempt: netroam::supervisor::AttemptId(attempt),
+            attempt: AttemptId(attempt),
             failure,
         });
         let began = world.now;
@@ -114,4 +116,62 @@ fn a_network_that_answers_in_the_hosts_place_is_asked_every_quarter_of_a_minute(
     assert_eq!(deeds(&world.look(&[HOME], Some(HOME))).len(), 2, "at once");
     assert_eq!(world.now, before);
     assert_eq!(deeds(&world.look(&[HOME], Some(HOME))), NOTHING);
+}
+
+#[test]
+fn a_server_that_is_slow_gets_more_time_with_every_login_that_hangs() {
+    let mut world = connecting();
+    let mut waits = Vec::new();
+    let (mut run, mut dialled) = (1, 1);
+    while waits.len() < 5 {
+        let due = world.supervisor.poll_timeout().unwrap().since(world.now);
+        for (_, deed) in at(&world.pass(due)) {
+            if deed == format!("end {run}") {
+                waits.push(due.as_secs());
+                world.ended(run, Ending::EndedByUs);
+            } else {
+                dialled += 1;
+                assert_eq!(deed, format!("dial {dialled} small"));
+                world.connected(dialled, HOME);
+                run += 1;
+            }
+        }
+    }
+    assert_eq!(waits, [15, 30, 60, 120, 120]);
+}
+
+#[test]
+fn a_sleep_during_a_login_is_not_taken_for_a_hang() {
+    let mut world = connecting();
+    world.now = world.now + Duration::from_secs(3600);
+    world.tell(Input::Woke);
+    assert_eq!(deeds(&world.look(&[HOME], Some(HOME))), ["probe 1"]);
+    world.probed(1, Answer::Alive);
+    assert_eq!(world.pass(Duration::from_secs(14)), []);
+}
+
+#[test]
+fn a_server_that_asked_to_be_left_alone_is_left_alone_whatever_becomes_of_other_attempts() {
+    let peer = || format!("{SERVER}:22").parse().unwrap();
+    let busy = || Failure::Busy {
+        peer: peer(),
+        said: "Not allowed at this time".into(),
+    };
+    for other in [Failure::Refused(peer()), Failure::Closed(peer())] {
+        let mut world = World::new(Again::Attach, Dialler::Ours, true);
+        world.look(&[HOME], Some(HOME));
+        world.pass(Duration::from_millis(1500));
+        for (attempt, failure) in [(1, busy()), (2, other)] {
+            world.tell(Input::NotConnected {
+                attempt: AttemptId(attempt),
+                failure,
+            });
+        }
+        assert_eq!(at(&world.pass(Duration::from_secs(16))), []);
+        world.tell(Input::NamesChanged);
+        world.tell(Input::Woke);
+        world.look(&[CAFE], Some(CAFE));
+        assert_eq!(at(&world.pass(Duration::from_secs(3))), []);
+        assert!(!world.pass(Duration::from_secs(6)).is_empty());
+    }
 }

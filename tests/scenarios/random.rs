@@ -6,7 +6,8 @@ use netroam::{
     connect::Failure,
     ssh::Ending,
     supervisor::{
-        Action, Again, Answer, AttemptId, Connection, Dialler, Input, RunId, Via, Wanted, Wish,
+        Action, Again, Answer, AttemptId, Connection, Dialler, Input, RunId, Status, Via, Wanted,
+        Wish,
     },
 };
 use netroam_platform::{Lookup, NoPath};
@@ -78,6 +79,10 @@ struct Books {
     /// The latest look found a network where the name may have other addresses.
     online: bool,
     over: bool,
+    /// Only a person can go on.
+    parked: bool,
+    /// The latest look found a path that is wanted.
+    free: bool,
 }
 
 impl Books {
@@ -137,7 +142,8 @@ impl Books {
             Action::Kill(run) => assert!(self.silenced.remove(&run)),
             Action::Probe { run, .. } | Action::Hold(run) => assert_eq!(self.live, Some(run)),
             Action::Finish(_) => self.over = true,
-            Action::Learn { .. } | Action::Show(_) | Action::Say(_) => {}
+            Action::Show(ref status) => self.parked = matches!(status, Status::Parked(_)),
+            Action::Learn { .. } | Action::Say(_) => {}
         }
     }
 }
@@ -242,6 +248,7 @@ proptest! {
         via in prop_oneof![3 => Just(Via::Auto), 1 => Just(Via::Any), 2 => Just(Via::Tunnel)],
     ) {
         let tunnel_only = via == Via::Tunnel;
+        let known = via != Via::Auto;
         let mut world = World::via(again, Dialler::Ours, true, via, None);
         let mut books = Books { path: true, tunnel_only, ..Books::default() };
         for step in &steps {
@@ -259,6 +266,7 @@ proptest! {
                 Input::Looked(look) => {
                     books.path = !look.paths.values().all(|answer| matches!(answer, Lookup::None(_)));
                     books.online = look.snapshot.online();
+                    books.free = look.paths.values().any(|answer| matches!(answer, Lookup::Found(path) if path.tunnel || !tunnel_only));
                     books.astray = look.paths.values().all(|answer| matches!(answer, Lookup::Found(path) if !path.tunnel));
                 }
                 Input::Connected { attempt, .. } => {
@@ -292,6 +300,10 @@ proptest! {
                 books.enter(&action);
             }
             books.person = false;
+        }
+        let under_way = books.live.is_some() || !books.ending.is_empty() || !books.attempts.is_empty() || !books.sockets.is_empty();
+        if known && books.free && !books.over && !books.parked && !under_way {
+            prop_assert!(world.supervisor.poll_timeout().is_some(), "there is a path, and nothing is ever tried again");
         }
         if !books.over && !books.path && !books.online && books.live.is_none() && books.silenced.is_empty() && books.dials > 0 {
             // Whatever happened before: without a path there is nothing to wait for but the operating system.

@@ -246,3 +246,114 @@ fn without_a_network_under_its_tunnel_for_long_a_session_says_that_it_is_lost() 
         "asked once, without a network to blame it on"
     );
 }
+
+#[test]
+fn a_tunnel_that_leads_to_an_address_which_was_learnt_while_waiting_is_dialled() {
+    let mut world = World::via(Again::Attach, Dialler::Ours, true, Via::Tunnel, None);
+    let mut nowhere = look(&[CAFE, VPN], Lookup::Found(CAFE.path()));
+    nowhere.snapshot.interfaces.retain(|_, link| !link.tunnel);
+    nowhere.paths.clear();
+    world.tell(Input::Looked(nowhere));
+    assert_eq!(deeds(&world.tell(Input::Person(Wish::Now))), ["dial 1"]);
+    // It finds out the address, and nobody answers there.
+    world.tell(Input::NotConnected {
+        attempt: AttemptId(1),
+        failure: Failure::TimedOut,
+    });
+    assert_eq!(
+        deeds(&world.look(&[CAFE, VPN], Some(VPN))),
+        ["dial 2 over a tunnel"]
+    );
+}
+
+#[test]
+fn a_network_that_comes_under_a_tunnel_is_a_reason_to_dial_at_once() {
+    let mut world = World::attached(VPN);
+    world.look(&[VPN], Some(VPN));
+    world.pass(Duration::from_secs(21));
+    world.probed(1, Answer::Silent);
+    world.pass(Duration::from_secs(1200));
+    let done = world.look(&[CAFE, VPN], Some(VPN));
+    let deeds = deeds(&done);
+    assert_eq!(deeds.len(), 1, "what is under way is left alone: {deeds:?}");
+    assert!(deeds[0].starts_with("dial "), "{deeds:?}");
+}
+
+#[test]
+fn a_sleep_does_not_use_up_the_time_that_a_connection_is_kept_for() {
+    let mut world = World::attached(VPN);
+    assert_eq!(deeds(&world.look(&[VPN], Some(VPN))), ["hold 1"]);
+    world.now = world.now + Duration::from_secs(60);
+    world.tell(Input::Woke);
+    world.look(&[VPN], Some(VPN));
+    assert_eq!(world.pass(Duration::from_secs(10)), [], "no network yet");
+    let back = world.look(&[CAFE, VPN], Some(VPN));
+    assert_eq!(deeds(&back), ["probe 1", "dial 2 over a tunnel"]);
+    assert_eq!(deeds(&world.probed(1, Answer::Alive)), ["discard 2"]);
+}
+
+#[test]
+fn where_the_name_leads_past_the_tunnel_enter_tries_without_it_once() {
+    let mut world = World::via(Again::Attach, Dialler::Ours, true, Via::Tunnel, None);
+    world.look(&[CAFE, VPN], Some(VPN));
+    let astray = || Failure::Astray("192.0.2.9 is reached over wlan0".into());
+    let done = world.tell(Input::NotConnected {
+        attempt: AttemptId(1),
+        failure: astray(),
+    });
+    assert_eq!(
+        shown(&done),
+        Some(&Status::Waiting {
+            wanted: Wanted::Tunnel,
+            last: None,
+            failure: Some(astray()),
+        })
+    );
+    assert_eq!(deeds(&world.tell(Input::Person(Wish::Now))), ["dial 2"]);
+    assert_eq!(world.pass(Duration::from_secs(14)), [], "once means once");
+    world.tell(Input::NotConnected {
+        attempt: AttemptId(2),
+        failure: Failure::TimedOut,
+    });
+    let later: Vec<_> = world.pass(DAY).into_iter().map(|(_, done)| done).collect();
+    let later = deeds(&later);
+    assert!(!later.is_empty(), "the name may lead elsewhere later");
+    assert!(later.iter().all(|deed| deed.ends_with("over a tunnel")));
+}
+
+#[test]
+fn an_attempt_of_ssh_without_the_tunnel_that_fails_leaves_the_session_waiting() {
+    let mut world = World::via(Again::Attach, Dialler::Ssh, true, Via::Tunnel, None);
+    world.look(&[CAFE], Some(CAFE));
+    let done = world.tell(Input::Person(Wish::Now));
+    assert_eq!(deeds(&done), ["start 1 asking opening"]);
+    let why = "ssh: connect to host gw1 port 22: Connection refused";
+    let done = world.ended(1, Ending::Unreachable { why: why.into() });
+    assert_eq!(world.supervisor.poll_timeout(), None);
+    assert_eq!(
+        shown(&done),
+        Some(&Status::Waiting {
+            wanted: Wanted::Tunnel,
+            last: None,
+            failure: Some(Failure::Unreachable(why.into())),
+        })
+    );
+}
+
+#[test]
+fn a_run_that_a_person_let_go_without_the_tunnel_is_not_given_up_without_a_word() {
+    let mut world = World::via(Again::Attach, Dialler::Ours, true, Via::Tunnel, None);
+    world.look(&[HOME], Some(HOME));
+    world.tell(Input::Person(Wish::Now));
+    world.connected(1, HOME);
+    world.tell(Input::Authenticated(RunId(1)));
+    world.pass(Duration::from_secs(60));
+    assert_eq!(deeds(&world.look(&[HOME, CAFE], Some(CAFE))), ["probe 1"]);
+    let mut done = world.probed(1, Answer::Silent);
+    assert_eq!(deeds(&done), ["end 1"]);
+    done = world.ended(1, Ending::EndedByUs);
+    assert!(
+        done.iter().any(|action| matches!(action, Action::Say(_))),
+        "{done:?}"
+    );
+}
