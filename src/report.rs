@@ -116,6 +116,9 @@ pub fn status(host: &str, status: &Status) -> (String, &'static str) {
         Status::Retrying(Failure::Resolve(_) | Failure::NoSuchName(_)) => {
             ("does not resolve here, waiting".into(), WAITING)
         }
+        Status::Retrying(Failure::Busy { said, .. }) => {
+            (format!("turns us away ({}), waiting", plain(said)), WAITING)
+        }
         Status::Retrying(failure) => (
             format!("{}, trying again", self::failure(host, failure)),
             WAITING,
@@ -209,7 +212,9 @@ pub fn notice(host: &str, notice: &Notice) -> String {
             let lost = lost.as_ref().map_or_else(String::new, |reason| {
                 format!("; lost because {}", reason_text(reason))
             });
+            let asked_to_wait = matches!(status, Status::Retrying(Failure::Busy { .. }));
             let next = match next {
+                Some(next) if asked_to_wait => format!("; next attempt in {}", duration(*next)),
                 Some(next) => format!("; next attempt in {}, or at any change", duration(*next)),
                 None => "; nothing happens until the network changes or a key is pressed".into(),
             };

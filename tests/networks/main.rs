@@ -2,10 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
 
 mod endings;
+mod log;
 mod moves;
+mod noise;
 mod outages;
 mod people;
+mod portals;
 mod processes;
 mod sessions;
+mod sleep;
+mod stalls;
 mod support;
 mod words;
