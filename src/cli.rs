@@ -20,7 +20,9 @@ pub struct Cli {
 pub enum Verb {
     /// Keep a session with a host attached, wherever the laptop goes
     Watch(Watch),
-    /// Print what the operating system says of the network, as it comes
+    /// Say how a host is reached now, what is wanted, and what its sessions do and did
+    Why(Why),
+    /// Print what the operating system says of the network, as it comes, and what a look makes of it
     Events(Events),
     /// Drop what was learnt of a host: its addresses, and how it was last reached
     Forget(Forget),
@@ -90,12 +92,33 @@ pub struct Watch {
     pub ssh: Vec<OsString>,
 }
 
-/// `netroam events [DESTINATION…]`
+/// `netroam why [--json] [any ssh option] [user@]HOST`
+#[derive(Debug, Args)]
+#[command(override_usage = "netroam why [--json] [ANY SSH OPTION] [USER@]HOST")]
+pub struct Why {
+    /// One JSON object instead of lines for people
+    #[arg(long)]
+    pub json: bool,
+
+    /// Read this configuration instead of the one under the XDG configuration directory
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Options of ssh, and the host
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    pub ssh: Vec<OsString>,
+}
+
+/// `netroam events [--json] [HOST|ADDRESS…]`
 #[derive(Debug, Args)]
 pub struct Events {
-    /// Addresses whose path is looked up after each burst of events
-    #[arg(value_name = "ADDRESS")]
-    pub destinations: Vec<std::net::IpAddr>,
+    /// One JSON object on each line instead of lines for people
+    #[arg(long)]
+    pub json: bool,
+
+    /// Hosts or addresses whose path is looked up after each burst of events; names are looked up once, at the start
+    #[arg(value_name = "HOST|ADDRESS")]
+    pub destinations: Vec<String>,
 }
 
 /// `netroam forget HOST…`

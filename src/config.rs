@@ -11,6 +11,7 @@ use etcetera::{BaseStrategy as _, base_strategy::choose_base_strategy};
 use serde::Deserialize;
 
 use crate::{
+    alert::Hooks,
     cli::{ContextChoice, DialChoice, ScrollbackChoice},
     supervisor::Via,
 };
@@ -27,7 +28,7 @@ pub struct Configuration {
     pub host: BTreeMap<String, Preferences>,
 }
 
-/// What may be set, each as the option of the same name.
+/// What may be set: options by their names, and what has no option.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Preferences {
@@ -43,6 +44,14 @@ pub struct Preferences {
     pub dial: Option<DialChoice>,
     /// `--stall`, in seconds
     pub stall: Option<u64>,
+    /// A command line for `/bin/sh -c` when a person is needed ([`crate::alert`]); an empty one is none.
+    pub on_wait: Option<String>,
+    /// The same for when the session is attached.
+    pub on_attached: Option<String>,
+    /// The same for when it was taken over elsewhere.
+    pub on_taken_over: Option<String>,
+    /// Whether the desktop's notification service is told as well; by default it is.
+    pub notify: Option<bool>,
 }
 
 impl Configuration {
@@ -94,6 +103,22 @@ impl Configuration {
             via: own.via.or(defaults.via),
             dial: own.dial.or(defaults.dial),
             stall: own.stall.or(defaults.stall),
+            on_wait: own.on_wait.or(defaults.on_wait),
+            on_attached: own.on_attached.or(defaults.on_attached),
+            on_taken_over: own.on_taken_over.or(defaults.on_taken_over),
+            notify: own.notify.or(defaults.notify),
+        }
+    }
+}
+
+impl Preferences {
+    /// The commands to run on occasions.
+    pub fn hooks(&self) -> Hooks {
+        let command = |hook: &Option<String>| hook.clone().filter(|hook| !hook.trim().is_empty());
+        Hooks {
+            wait: command(&self.on_wait),
+            attached: command(&self.on_attached),
+            taken_over: command(&self.on_taken_over),
         }
     }
 }
@@ -122,6 +147,19 @@ mod tests {
             configuration.for_host("other").context,
             Some(ContextChoice::Tmux)
         );
+    }
+
+    #[test]
+    fn a_host_has_its_own_hooks_and_may_have_none() {
+        let text = "[defaults]\non-wait = 'beep'\non-attached = 'hello'\nnotify = false\n\
+            [host.gw1]\non-wait = ''\non-taken-over = 'bye'\nnotify = true\n";
+        let gw1 = Configuration::parse(text).unwrap().for_host("gw1");
+        let hooks = Hooks {
+            wait: None,
+            attached: Some("hello".into()),
+            taken_over: Some("bye".into()),
+        };
+        assert_eq!((gw1.hooks(), gw1.notify), (hooks, Some(true)));
     }
 
     #[test]

@@ -8,21 +8,29 @@
 //! - [`connect`]: dialling the first hop, checking its banner, handing the socket to ssh, probing it.
 //! - [`context`]: screen and tmux: the remote command that attaches.
 //! - [`terminal`]: the local terminal: saved, restored, the status line.
+//! - [`alert`]: the user's own commands, and the desktop's notification, when a person is needed.
 //! - [`learnt`]: what the last good runs taught of a host.
+//! - [`journal`]: what happened to a host's sessions, kept for `netroam why`.
+//! - [`control`]: the socket on which a running netroam tells how its session is.
+//! - [`record`]: moments, paths and states as other programs read them.
 //! - [`commands`]: one file per verb.
 //! - [`report`]: every line a user reads.
 //! - [`cli`], [`config`], [`log`], [`dirs`]: what netroam is told, and where it writes down what it did.
 
+pub mod alert;
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod connect;
 pub mod context;
+pub mod control;
 pub mod dirs;
 pub mod driver;
 mod file_name;
+pub mod journal;
 pub mod learnt;
 pub mod log;
+pub mod record;
 pub mod report;
 pub mod ssh;
 pub mod supervisor;

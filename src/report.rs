@@ -12,10 +12,18 @@ use std::{
 use netroam_platform::{NoPath, Path};
 
 use crate::{
+    alert::Occasion,
     connect::Failure,
-    ssh::Ending,
-    supervisor::{Again, Exit, Need, Notice, Reason, Segments, Stage, Status},
+    supervisor::{Again, Need, Notice, Reason, Segments, Stage, Status},
 };
+
+mod exits;
+mod network;
+mod past;
+
+pub use exits::exit;
+pub use network::{changes, event, interface_name, route_destination};
+pub use past::{ending_text, verdict_text};
 
 /// netroam's own exit statuses, far from what ssh (255), shells and remote programs use.
 pub mod status {
@@ -74,9 +82,27 @@ pub fn plain(text: &str) -> String {
 
 /// The status line, and the keys that do something meanwhile.
 pub fn status(host: &str, status: &Status) -> (String, &'static str) {
+    let (text, keys) = state(host, status);
+    let text = match status {
+        // It names the host itself, and the line is long enough.
+        Status::Waiting { .. } => text,
+        Status::Attaching { .. }
+        | Status::Dialling(_)
+        | Status::NoPath(_)
+        | Status::Holding(_)
+        | Status::Retrying(_)
+        | Status::RetryingSsh(_)
+        | Status::RetryingLogin { .. }
+        | Status::Parked(_) => format!("{host}: {text}"),
+    };
+    (text, keys)
+}
+
+/// The same without the host in front.
+pub fn state(host: &str, status: &Status) -> (String, &'static str) {
     const WAITING: &str = "[Enter: now, q: quit, ?: why]";
     const PARKED: &str = "[q: quit]";
-    let (text, keys) = match status {
+    match status {
         Status::Attaching { path, outage: None } => {
             (format!("logging in{}", over(path.as_ref())), "")
         }
@@ -107,7 +133,7 @@ pub fn status(host: &str, status: &Status) -> (String, &'static str) {
                 .as_ref()
                 .map_or_else(String::new, |name| format!(", last seen {}", plain(name)));
             let text = format!("{failure}waiting for {wanted} to {host}{last}");
-            return (text, "[Enter tries without]");
+            (text, "[Enter tries without]")
         }
         Status::Holding(reason) => (
             format!("{}, waiting for it to come back", reason_text(reason)),
@@ -142,8 +168,7 @@ pub fn status(host: &str, status: &Status) -> (String, &'static str) {
             "the session is gone on the host, Enter starts another".into(),
             PARKED,
         ),
-    };
-    (format!("{host}: {text}"), keys)
+    }
 }
 
 /// A line that stays.
@@ -218,9 +243,31 @@ pub fn notice(host: &str, notice: &Notice) -> String {
                 Some(next) => format!("; next attempt in {}, or at any change", duration(*next)),
                 None => "; nothing happens until the network changes or a key is pressed".into(),
             };
-            let (_, keys) = self::status(host, status);
+            let keys = match status {
+                Status::Waiting { .. } => "[Enter tries without, q: quit]",
+                Status::Attaching { .. }
+                | Status::Dialling(_)
+                | Status::NoPath(_)
+                | Status::Holding(_)
+                | Status::Retrying(_)
+                | Status::RetryingSsh(_)
+                | Status::RetryingLogin { .. }
+                | Status::Parked(_) => state(host, status).1,
+            };
             format!("{what}{lost}{next} {keys}")
         }
+    }
+}
+
+/// What a person who is not looking at the terminal is told. Without the host, which stands beside it.
+pub fn occasion(occasion: &Occasion) -> String {
+    match occasion {
+        Occasion::Waiting { text, .. } => plain(text),
+        Occasion::Attached { outage: None } => "attached".into(),
+        Occasion::Attached {
+            outage: Some(outage),
+        } => format!("attached again after {}", duration(*outage)),
+        Occasion::TakenOver => "attached elsewhere now".into(),
     }
 }
 
@@ -231,76 +278,6 @@ pub fn forgotten(host: &str, known: bool) -> String {
         format!("{host}: forgotten")
     } else {
         format!("{host}: nothing was known")
-    }
-}
-
-/// The last line, if the end needs one, and the exit status. ssh has said already what a plain ssh says.
-pub fn exit(host: &str, exit: &Exit) -> (Option<String>, u8) {
-    let (text, code) = match exit {
-        Exit::Ssh(ending) => return ssh_exit(host, ending),
-        Exit::StrangeKey(path) => (
-            format!(
-                "this network ({path}) is not the one of the last connection, and whoever answers in it has another host key; stopping\nhint: this may be somebody else's machine; try from a network that you know. netroam accepts no key for you"
-            ),
-            status::HOST_KEY,
-        ),
-        Exit::TakenOver => (
-            "the session was taken over elsewhere".into(),
-            status::TAKEN_OVER,
-        ),
-        Exit::ContextGone => (
-            "the session is gone on the host, and only a first connection starts one".into(),
-            status::CONTEXT_GONE,
-        ),
-        Exit::PersonNeeded(what) => (
-            format!(
-                "ssh needs a person ({}) and there is no terminal to ask on\nhint: use a key or an agent",
-                plain(what)
-            ),
-            status::PERSON_NEEDED,
-        ),
-        Exit::CommandLost(reason) => (
-            format!(
-                "{}; the command may have run, and is not run again without --rerun",
-                reason_text(reason)
-            ),
-            status::COMMAND_LOST,
-        ),
-        Exit::GaveUp => return (None, status::GAVE_UP),
-        Exit::Signal(_) => return (None, status::SSH),
-    };
-    (Some(format!("{host}: {text}")), code)
-}
-
-fn ssh_exit(host: &str, ending: &Ending) -> (Option<String>, u8) {
-    match ending {
-        Ending::Finished { status: code } => (None, u8::try_from(*code).unwrap_or(status::SSH)),
-        Ending::RemoteKilled => (
-            Some(format!("{host}: the remote program was ended by a signal")),
-            status::SSH,
-        ),
-        Ending::HostKeyChanged => (
-            Some(format!(
-                "{host}: the host key has changed, stopping\nhint: on a strange network this may be somebody else's machine; netroam accepts no key for you"
-            )),
-            status::HOST_KEY,
-        ),
-        Ending::HostKeyRefused => (
-            Some(format!("{host}: the host key was not accepted, stopping")),
-            status::HOST_KEY,
-        ),
-        Ending::TakenOver => (None, status::TAKEN_OVER),
-        Ending::ContextGone => (None, status::CONTEXT_GONE),
-        Ending::Escaped
-        | Ending::Interrupted { .. }
-        | Ending::Killed { .. }
-        | Ending::Lost { .. }
-        | Ending::Unreachable { .. }
-        | Ending::NeedsPerson { .. }
-        | Ending::Denied { .. }
-        | Ending::UnknownHost { .. }
-        | Ending::Unusable { .. }
-        | Ending::EndedByUs => (None, status::SSH),
     }
 }
 

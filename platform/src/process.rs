@@ -3,6 +3,8 @@
 //! A child started by [`spawn`] stays in our process group, as a foreground child of a shell job must: it reads the terminal and
 //! gets the terminal's signals. Should netroam be killed, even by `SIGKILL`, the system ends the child (see [`spawn`]).
 //!
+//! A child started by [`spawn_apart`] is no part of the shell's job: it has no terminal and outlives us.
+//!
 //! This module waits for nothing and decides nothing: when to end a child, and how long to wait for it, is the driver's business.
 //! Nor does it watch `SIGCHLD`; [`reap`] answers whenever it is asked.
 
@@ -20,7 +22,7 @@ use nix::{
 
 use crate::imp;
 
-/// A process that [`spawn`] started.
+/// A process that [`spawn`] or [`spawn_apart`] started.
 ///
 /// A type of its own, made nowhere else, because signalling the numbers 0 and -1 means something altogether different. It stays
 /// valid until [`reap`] has said that the process ended; after that the number may be given to another process.
@@ -88,10 +90,32 @@ pub enum Signal {
 ///
 /// # Errors
 /// Those of fork and exec: `NotFound` if there is no such program.
-pub fn spawn(mut command: Command) -> io::Result<Pid> {
+pub fn spawn(command: Command) -> io::Result<Pid> {
     let parent = unistd::getpid();
+    start(command, move || imp::process::die_with(parent))
+}
+
+/// Starts `command` apart from us: in a session of its own (setsid(2)), so without a terminal that it could read or that could stop it, and
+/// the first of a process group of its own, which [`signal_group`] reaches.
+///
+/// Signals are as [`spawn`] has them. The system does not end it when we end.
+///
+/// # Errors
+/// As for [`spawn`].
+pub fn spawn_apart(command: Command) -> io::Result<Pid> {
+    start(command, || {
+        unistd::setsid()?;
+        Ok(())
+    })
+}
+
+/// Starts `command`; the child calls `first`, which may only make async-signal-safe calls (signal-safety(7)), before its signals are set.
+fn start(
+    mut command: Command,
+    first: impl Fn() -> io::Result<()> + Send + Sync + 'static,
+) -> io::Result<Pid> {
     let prepare = move || {
-        imp::process::die_with(parent)?;
+        first()?;
         for signal in DEFAULTED {
             #[expect(unsafe_code, reason = "a handler could be anything; this is none")]
             // SAFETY: the default action runs no code of ours.
@@ -105,9 +129,9 @@ pub fn spawn(mut command: Command) -> io::Result<Pid> {
     };
     #[expect(
         unsafe_code,
-        reason = "only the child itself can ask for its parent-death signal"
+        reason = "only the child itself can ask for its parent-death signal and leave our session"
     )]
-    // SAFETY: between fork and exec the closure makes only prctl, getppid, sigaction and sigprocmask calls, which are
+    // SAFETY: between fork and exec the closure makes only prctl or setsid, getppid, sigaction and sigprocmask calls, which are
     // async-signal-safe, and its errors carry a number, not an allocation.
     unsafe {
         command.pre_exec(prepare);
@@ -150,6 +174,21 @@ pub fn reap(pid: Pid) -> io::Result<Option<Change>> {
 /// `EPERM` where the child has become another user's.
 pub fn signal(pid: Pid, signal: Signal) -> io::Result<bool> {
     match signal::kill(unistd::Pid::from_raw(pid.0), signal::Signal::from(signal)) {
+        Ok(()) => Ok(true),
+        Err(Errno::ESRCH) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Sends a signal to a process that [`spawn_apart`] started, and to all that is left of its process group; `false` if nothing is.
+///
+/// The group outlives the process that it is named after: the number is not given away while a process of the group lives. Right after
+/// [`reap`] has reported the end it may still be used, because numbers are given in turn; later it may be another's.
+///
+/// # Errors
+/// `EPERM` where all of them have become another user's.
+pub fn signal_group(pid: Pid, signal: Signal) -> io::Result<bool> {
+    match signal::killpg(unistd::Pid::from_raw(pid.0), signal::Signal::from(signal)) {
         Ok(()) => Ok(true),
         Err(Errno::ESRCH) => Ok(false),
         Err(error) => Err(error.into()),

@@ -35,6 +35,8 @@ pub struct Health {
     /// Since an acknowledgement arrived (every segment of an established connection carries one). It says nothing by itself:
     /// an idle connection hears none.
     pub since_last_ack: Duration,
+    /// Since data was sent, for the first time or again.
+    pub since_last_sent: Duration,
     /// Segments received that carry no data: acknowledgements, answers to probes. Wraps around. One that comes after a question says that
     /// the question arrived, which data does not: the other side may be sending without hearing us.
     pub acknowledgements: u32,
@@ -214,6 +216,7 @@ mod tests {
         backoff: 0,
         retransmits: 0,
         probes: 0,
+        since_last_sent: Duration::ZERO,
         since_last_ack: Duration::from_secs(9),
         acknowledgements: 0,
         acknowledged: 0,

@@ -25,6 +25,7 @@ fn main() {
     reports_stop_continue_and_death_in_order();
     reports_exit_statuses_and_each_end_once();
     a_missing_program_is_not_found();
+    apart_it_has_no_terminal_and_its_group_is_reached_even_when_it_is_gone();
 }
 
 fn parent() {
@@ -87,6 +88,27 @@ fn keeps_our_process_group_and_gets_default_signals() {
         "{ignored}"
     );
     assert_eq!(next(child), Change::Exited(0));
+}
+
+fn apart_it_has_no_terminal_and_its_group_is_reached_even_when_it_is_gone() {
+    let mut command = shell("sleep 300 & read line < /proc/$!/stat; echo $line");
+    let (mut ours, theirs) = io::pipe().unwrap();
+    command.stdout(theirs.try_clone().unwrap());
+    let child = process::spawn_apart(command).unwrap();
+    let mut said = String::new();
+    BufReader::new(&mut ours).read_line(&mut said).unwrap();
+    drop(theirs);
+    // proc(5): pid, name, state, parent, process group, session, terminal.
+    let said: Vec<&str> = said.split_whitespace().collect();
+    let number = child.to_string();
+    assert_eq!((said[4], said[5], said[6]), (&*number, &*number, "0"));
+    assert_eq!(next(child), Change::Exited(0));
+    let stat = format!("/proc/{}/stat", said[0]);
+    assert!(fs::read_to_string(&stat).unwrap().contains("(s"));
+    assert!(process::signal_group(child, Signal::Kill).unwrap());
+    until("the group has ended", || {
+        fs::read_to_string(&stat).map_or(true, |text| text.contains(") Z "))
+    });
 }
 
 fn reports_stop_continue_and_death_in_order() {

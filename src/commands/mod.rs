@@ -15,6 +15,7 @@ use crate::{
 mod events;
 mod forget;
 mod watch;
+mod why;
 
 /// Reads the command line, does what it says, and gives the exit status.
 pub fn run() -> ExitCode {
@@ -24,7 +25,7 @@ pub fn run() -> ExitCode {
         Some("hand-over") if words.len() == 2 => {
             connect::handover::fetch().map(|()| ExitCode::SUCCESS)
         }
-        Some("watch") => watch_words(&words),
+        Some(verb @ ("watch" | "why")) => ssh_words(verb, &words),
         Some(_) | None => dispatch(Cli::parse_from(words)),
     };
     outcome.unwrap_or_else(|error| {
@@ -34,11 +35,11 @@ pub fn run() -> ExitCode {
 }
 
 /// ssh's options have one dash and may stand among netroam's: they are told apart before clap reads netroam's.
-fn watch_words(words: &[OsString]) -> anyhow::Result<ExitCode> {
+fn ssh_words(name: &str, words: &[OsString]) -> anyhow::Result<ExitCode> {
     let ssh = OsString::from("ssh");
     let version = Version::of(&ssh)?;
     let cli = Cli::command();
-    let Some(verb) = cli.find_subcommand("watch") else {
+    let Some(verb) = cli.find_subcommand(name) else {
         unreachable!("the verb is one of ours");
     };
     let split = match split::split(&words[2..], verb, version) {
@@ -52,7 +53,7 @@ fn watch_words(words: &[OsString]) -> anyhow::Result<ExitCode> {
                 &format!("did you mean --{meant}?"),
             ));
         }
-        Err(error) => return Ok(usage(&error.to_string(), "netroam watch --help")),
+        Err(error) => return Ok(usage(&error.to_string(), &format!("netroam {name} --help"))),
     };
     let [program, verb] = [words[0].clone(), words[1].clone()];
     let separated = [program, verb]
@@ -62,13 +63,14 @@ fn watch_words(words: &[OsString]) -> anyhow::Result<ExitCode> {
         .chain(split.ssh);
     match Cli::parse_from(separated).verb {
         Verb::Watch(watch) => watch::run(&watch, &ssh, version),
-        Verb::Events(_) | Verb::Forget(_) | Verb::HandOver => unreachable!("the verb was watch"),
+        Verb::Why(why) => why::run(&why, &ssh, version),
+        Verb::Events(_) | Verb::Forget(_) | Verb::HandOver => unreachable!("the verb was {name}"),
     }
 }
 
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {
-        Verb::Watch(_) => unreachable!("watch is read on its own"),
+        Verb::Watch(_) | Verb::Why(_) => unreachable!("these are read on their own"),
         Verb::Events(events) => events::run(&events),
         Verb::Forget(forget) => forget::run(&forget, &Store::new(&dirs::state()?)),
         Verb::HandOver => connect::handover::fetch().map(|()| ExitCode::SUCCESS),

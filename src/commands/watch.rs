@@ -26,7 +26,7 @@ use crate::{
     driver::{self, Context, Session},
     learnt::Store,
     log, report,
-    ssh::{AddressFamily, Args, Asked, Config, Dial, Ending, SessionType, Version, host_of},
+    ssh::{AddressFamily, Args, Asked, Config, Dial, Ending, SessionType, Version},
     supervisor::{Again, Dialler, Exit},
 };
 
@@ -116,7 +116,7 @@ fn session(
             "see the README for what may stand there".into(),
         )
     })?;
-    let preferences = configuration.for_host(host);
+    let preferences = configuration.for_host(&args.host());
     let config = Config::read(ssh, &args).map_err(|error| {
         Refusal::Usage(
             format!("{error:#}"),
@@ -151,12 +151,10 @@ fn session(
         None => (Again::Never, None),
     };
     let via = watch.via.clone().or(preferences.via.clone());
+    let via_configured = via.is_some();
     let via = via.unwrap_or_default();
-    let (store, learnt_as) = (
-        Store::new(&dirs::state()?),
-        host_of(&args.destination.to_string_lossy()).to_owned(),
-    );
-    let (learnt, warning) = store.read(&learnt_as);
+    let (state, key) = (dirs::state()?, args.host());
+    let (learnt, warning) = Store::new(&state).read(&key);
     if let Some(warning) = warning {
         report::line(&warning);
     }
@@ -179,9 +177,12 @@ fn session(
         again,
         context,
         via,
+        via_configured,
         learnt,
-        store,
-        learnt_as,
+        state,
+        key,
+        hooks: preferences.hooks(),
+        notify: preferences.notify.unwrap_or(true),
         stall: stall.unwrap_or(STALL),
     })
 }

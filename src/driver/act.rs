@@ -16,11 +16,12 @@ use super::{
 };
 use crate::{
     connect,
-    learnt::{LastRun, Learnt},
+    journal::Judged,
+    learnt::{LastRun, Learnt, Store},
     report,
     ssh::Ending,
     supervisor::{
-        Action, Answer, AttemptId, Dialler, Input, Purpose, Reason, RunId, Segments, Status, Wanted,
+        Action, Answer, AttemptId, Dialler, Input, Purpose, Reason, RunId, Segments, Wanted,
     },
     terminal::Reset,
 };
@@ -58,6 +59,7 @@ impl Driver {
             Action::End { run, reason } => self.end(run, &reason),
             Action::Silence { run, reason } => self.silence(run, &reason),
             Action::Hold(run) => {
+                self.account.verdict(run, Judged::Hold, None);
                 self.stop_probing();
                 self.with(run, LiveRun::hold);
             }
@@ -68,8 +70,13 @@ impl Driver {
                 patience,
             } => self.probe(run, sign, patience),
             Action::Learn { path, peer } => self.learn(path, peer),
-            Action::Show(status) => self.show(status),
+            Action::Show(status) => {
+                tracing::info!(?status, "status");
+                self.account.shown(&status);
+                self.shown = Some(status);
+            }
             Action::Say(notice) => {
+                self.account.said(&notice);
                 let line = report::notice(&self.session.host, &notice);
                 tracing::info!("{line}");
                 checked(
@@ -151,6 +158,7 @@ impl Driver {
                     questions,
                     "started ssh"
                 );
+                self.account.started(id);
                 self.runs.insert(id, run);
                 self.find_first_hops();
             }
@@ -198,6 +206,7 @@ impl Driver {
     fn end(&mut self, id: RunId, reason: &Reason) {
         if let Some(run) = self.runs.get_mut(&id) {
             tracing::info!(run = id.0, ?reason, "ending ssh");
+            self.account.verdict(id, Judged::End, Some(reason));
             run.end(clock::now() + GRACE);
         }
     }
@@ -205,6 +214,7 @@ impl Driver {
     fn silence(&mut self, id: RunId, reason: &Reason) {
         if let Some(run) = self.runs.get_mut(&id) {
             tracing::info!(run = id.0, ?reason, "silencing ssh");
+            self.account.verdict(id, Judged::Silence, Some(reason));
             run.silence();
             let unacknowledged = run.undelivered;
             self.take_terminal(false);
@@ -217,11 +227,11 @@ impl Driver {
 
     fn probe(&mut self, id: RunId, sign: connect::Sign, patience: Option<Duration>) {
         self.stop_probing();
+        self.account.verdict(id, Judged::Probe, None);
         let Some(socket) = self.runs.get(&id).and_then(LiveRun::duplicate) else {
-            return self.tell(Input::Probed {
-                run: id,
-                answer: Answer::Unaskable,
-            });
+            let answer = Answer::Unaskable;
+            self.account.answered(id, answer);
+            return self.tell(Input::Probed { run: id, answer });
         };
         self.probes += 1;
         let (number, messages) = (self.probes, self.messages.clone());
@@ -258,16 +268,12 @@ impl Driver {
                 at: clock::wall(),
             }),
         };
-        if let Err(error) = self.session.store.write(&self.session.learnt_as, &learnt) {
+        let store = Store::new(&self.session.state);
+        if let Err(error) = store.write(&self.session.key, &learnt) {
             let error = format!("{error:#}");
             tracing::warn!(error, "cannot keep what was learnt of the host");
         }
         self.session.learnt = learnt;
-    }
-
-    fn show(&mut self, status: Status) {
-        tracing::info!(?status, "status");
-        self.shown = Some(status);
     }
 
     /// Brings the terminal in line with the state: keys are read and the status line is shown only while no run owns it.

@@ -5,7 +5,9 @@
 //!
 //! Idle it costs nothing: no timer runs unless the supervisor asked for one, and the kernel watches the connection.
 
+mod account;
 mod act;
+mod arrived;
 mod dir;
 mod ear;
 mod pace;
@@ -27,7 +29,7 @@ use anyhow::{Context as _, Result};
 use netroam_platform::{
     Path,
     clock::{self, Time},
-    process::{self, Change, Pid},
+    process::Pid,
 };
 use tokio::{select, sync::mpsc, task::AbortHandle, time::sleep};
 
@@ -35,15 +37,17 @@ pub use session::{Context, Session};
 
 use crate::{
     connect::{Dialled, Failure, Progress, Resolver},
+    control::{Listener, Request},
     report,
     ssh::Ending,
     supervisor::{Answer, AttemptId, Exit, Input, RunId, Settings, Status, Supervisor, Wish},
     terminal::{Key, Keys, Status as StatusLine, Terminal},
 };
+use account::Account;
 use dir::RunDir;
 use run::LiveRun;
 use sight::{Changed, Sight};
-use signals::{Arrived, Signals};
+use signals::Signals;
 
 /// How long a run that was told to end may take before it is killed; ssh needs 0 to 10 ms (measured).
 const GRACE: Duration = Duration::from_millis(250);
@@ -85,6 +89,8 @@ struct Driver {
     probe: Option<(u64, AbortHandle)>,
     probes: u64,
     messages: mpsc::UnboundedSender<Message>,
+    account: Account,
+    control: Option<Listener>,
     exit: Option<Exit>,
 }
 
@@ -135,9 +141,14 @@ pub async fn keep(session: Session) -> Result<Exit> {
         probe: None,
         probes: 0,
         messages,
+        account: Account::open(&session),
+        control: None,
         exit: None,
         session,
     };
+    driver.control = Listener::bind(driver.dir.path())
+        .inspect_err(|error| tracing::warn!(%error, "nobody can ask how this session is"))
+        .ok();
     while driver.exit.is_none() {
         let deadline = driver.deadline();
         select! {
@@ -146,12 +157,16 @@ pub async fn keep(session: Session) -> Result<Exit> {
             Some(message) = inbox.recv() => driver.received(message).await,
             changed = driver.sight.changed() => driver.look(changed).await,
             key = next_key(&mut driver.keys) => driver.pressed(key),
+            request = next_request(&mut driver.control) => driver.answer(request),
             () = until(deadline) => driver.timed_out(),
         }
         driver.carry_out();
     }
     driver.leave(&mut signals, &mut inbox).await;
-    Ok(driver.exit.take().unwrap_or(Exit::GaveUp))
+    let exit = driver.exit.unwrap_or(Exit::GaveUp);
+    driver.account.exited(&exit);
+    driver.account.close().await;
+    Ok(exit)
 }
 
 impl Driver {
@@ -180,14 +195,32 @@ impl Driver {
     async fn look(&mut self, changed: Changed) {
         if let Some(slept) = changed.slept {
             tracing::info!(?slept, "the machine slept");
+            self.account.slept(slept);
             self.tell(Input::Woke);
         }
-        let look = self.sight.look().await;
-        self.tell(Input::Looked(look));
+        self.look_now().await;
         if changed.names {
             self.tell(Input::NamesChanged);
         }
         self.find_first_hops();
+    }
+
+    async fn look_now(&mut self) {
+        let look = self.sight.look().await;
+        self.account.looked(&look);
+        self.tell(Input::Looked(look));
+    }
+
+    /// Tells whoever asks.
+    fn answer(&mut self, request: Request) {
+        let live = self.runs.iter().rev().find(|(_, run)| !run.silenced);
+        let next = self.supervisor.poll_timeout();
+        let status = self.account.status(
+            &self.session,
+            live.map(|(id, run)| (*id, run)),
+            next.map(|next| next.since(clock::now())),
+        );
+        request.answer(&[status]);
     }
 
     async fn received(&mut self, message: Message) {
@@ -203,6 +236,7 @@ impl Driver {
                 if let Some(live) = self.runs.get(&run) {
                     live.keep_honest(self.session.stall, self.session.config.tcp_keep_alive);
                 }
+                self.account.answered(run, answer);
                 self.tell(Input::Probed { run, answer });
             }
             Message::KeyExchanged(run) => self.tell(Input::KeyExchanged(run)),
@@ -224,8 +258,7 @@ impl Driver {
                 tracing::info!(attempt = attempt.0, peer = %dialled.peer, local = %dialled.local, banner = dialled.banner, "connected");
                 if self.sight.learn_good(dialled.peer.ip()) {
                     // The supervisor must know the path under a connection before anything happens to it.
-                    let look = self.sight.look().await;
-                    self.tell(Input::Looked(look));
+                    self.look_now().await;
                 }
                 let connection = crate::supervisor::Connection {
                     local: dialled.local.ip(),
@@ -265,6 +298,7 @@ impl Driver {
             }
             self.clear_status();
             self.shown = None;
+            self.account.attached(run);
         }
         self.tell(Input::Authenticated(run));
     }
@@ -275,6 +309,7 @@ impl Driver {
             return;
         };
         tracing::info!(run = run.0, ?ending, "run ended");
+        self.account.ended(run, &ending);
         let clean = matches!(ending, Ending::Finished { .. } | Ending::TakenOver);
         if !live.silenced {
             self.take_terminal(clean);
@@ -301,77 +336,6 @@ impl Driver {
         self.tell(Input::Person(wish));
     }
 
-    fn arrived(&mut self, arrived: Arrived) {
-        match arrived {
-            Arrived::ChildChanged => self.reap(),
-            Arrived::Quit(signal) => {
-                tracing::info!(signal, "told to end");
-                self.tell(Input::Quit(signal));
-            }
-            Arrived::TakenOver => {
-                self.exit = Some(Exit::TakenOver);
-            }
-            Arrived::Suspend => self.suspend(),
-            Arrived::Continued => self.continued(),
-            Arrived::Resized => checked("redraw the status line", self.status.redraw()),
-        }
-    }
-
-    fn reap(&mut self) {
-        let mut suspended = false;
-        for (id, run) in &mut self.runs {
-            loop {
-                match process::reap(run.pid) {
-                    Ok(Some(Change::Stopped(_))) if run.stopped() => {}
-                    Ok(Some(Change::Stopped(signal))) => {
-                        tracing::debug!(run = id.0, signal, "ssh stopped itself");
-                        suspended = true;
-                    }
-                    Ok(Some(Change::Continued)) => {}
-                    Ok(Some(change @ (Change::Exited(_) | Change::Signalled(_)))) => {
-                        run.gone(change);
-                        break;
-                    }
-                    Ok(None) => break,
-                    Err(error) => {
-                        tracing::debug!(run = id.0, %error, "nothing to reap");
-                        break;
-                    }
-                }
-            }
-        }
-        if suspended {
-            self.suspend();
-        }
-    }
-
-    /// Mirrors a stop: the shell that waits for us must see us stopped as it would see ssh (`~^Z`, or ^Z before ssh is attached).
-    fn suspend(&mut self) {
-        self.clear_status();
-        if let Some(terminal) = &self.terminal {
-            checked("give the terminal back", terminal.before_stop());
-        }
-        // Whoever continues us continues the whole group, and these must not wake up.
-        for run in self.runs.values().filter(|run| run.silenced) {
-            run.signal(process::Signal::Kill);
-        }
-        signals::stop_ourselves();
-        self.continued();
-        for run in self.runs.values().filter(|run| !run.silenced) {
-            run.signal(process::Signal::Continue);
-        }
-    }
-
-    /// In the foreground again, perhaps: the terminal as it was before the stop.
-    fn continued(&mut self) {
-        if let Some(terminal) = &self.terminal {
-            checked("take the terminal", terminal.after_continue());
-        }
-        // Listening anew: what was listened to may have been the shell's meanwhile.
-        self.keys = None;
-        self.refresh();
-    }
-
     fn clear_status(&mut self) {
         checked("clear the status line", self.status.clear());
     }
@@ -387,6 +351,13 @@ fn checked(what: &str, result: io::Result<()>) {
 async fn next_key(keys: &mut Option<Keys>) -> io::Result<Key> {
     match keys {
         Some(keys) => keys.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_request(control: &mut Option<Listener>) -> Request {
+    match control {
+        Some(control) => control.next().await,
         None => std::future::pending().await,
     }
 }

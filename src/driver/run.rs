@@ -270,6 +270,16 @@ impl LiveRun {
         })
     }
 
+    /// What the kernel knows of the connection.
+    pub(super) fn health(&self) -> Option<tcp::Health> {
+        let socket = self.socket.as_ref()?;
+        tcp::health(socket)
+            .inspect_err(
+                |error| tracing::debug!(%error, "the kernel says nothing of this connection"),
+            )
+            .ok()
+    }
+
     /// Has the kernel end the connection when it is silent for `stall`.
     pub(super) fn keep_honest(&self, stall: Duration, keepalive: bool) {
         if let Some(socket) = &self.socket
@@ -291,12 +301,17 @@ impl LiveRun {
     /// What is not acknowledged now never will be. Only what was written into a silence of that length: the goodbye that ssh writes into a
     /// connection which the server has just closed is nothing that anybody typed.
     fn note_undelivered(&mut self, silence: Duration) {
-        if let Some(health) = self
-            .socket
-            .as_ref()
-            .and_then(|socket| tcp::health(socket).ok())
-        {
-            self.undelivered |= health.undelivered > 0 && health.since_last_ack >= silence;
+        if let Some(health) = self.health() {
+            let undelivered = health.undelivered > 0 && health.since_last_ack >= silence;
+            if undelivered {
+                tracing::info!(
+                    pid = self.pid.number(),
+                    bytes = health.undelivered,
+                    silent_for = ?health.since_last_ack,
+                    "what ssh wrote last was not acknowledged"
+                );
+            }
+            self.undelivered |= undelivered;
         }
     }
 }

@@ -3,9 +3,10 @@
 use std::{ffi::OsString, fs::File, path::PathBuf, time::Duration};
 
 use crate::{
+    alert::Hooks,
     connect::Target,
     context::{Attach, Claim, Mux, Name, Scrollback, Token, When},
-    learnt::{Learnt, Store},
+    learnt::Learnt,
     ssh::{Args, Config, Hop},
     supervisor::{Again, Dialler, Purpose, Via},
 };
@@ -41,10 +42,16 @@ pub struct Session {
     pub via: Via,
     /// What is known of the host from earlier.
     pub learnt: Learnt,
-    /// Where what is learnt of it is kept, and under which name.
-    pub store: Store,
-    /// See `store`.
-    pub learnt_as: String,
+    /// The user said so, on the command line or in the configuration.
+    pub via_configured: bool,
+    /// netroam's state directory, where what is learnt and what happens is written down.
+    pub state: PathBuf,
+    /// The host without user and port, under which it is.
+    pub key: String,
+    /// The user's commands for what a person is to know.
+    pub hooks: Hooks,
+    /// Whether the desktop is told as well.
+    pub notify: bool,
     /// How long unacknowledged data may hang before the kernel ends the connection.
     pub stall: Duration,
 }
@@ -65,6 +72,11 @@ pub struct Context {
 }
 
 impl Session {
+    /// The session's name on the host; without a context it has none.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.context.as_ref().map(|context| context.name.as_str())
+    }
+
     /// The remote command of the next run.
     pub(super) fn attach_command(&self, purpose: Purpose) -> Option<String> {
         let context = self.context.as_ref()?;

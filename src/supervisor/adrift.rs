@@ -11,9 +11,13 @@ use super::{
     Action, Again, Dialler, Look, Phase, Reason, State, Status, Supervisor, found, run::Run,
 };
 
-/// How long a run with a context is kept while there is no network under its tunnel: a walk to the next network. Then it is asked, and says
-/// with its silence that the session is lost.
-const HOLD: Duration = Duration::from_secs(60);
+/// How long a run with a context is kept while there is no network under its tunnel: a change of Wi-Fi or of cable, addresses included. Then it
+/// is asked, and says with its silence that the session is lost.
+const HOLD: Duration = Duration::from_secs(20);
+
+/// How long a session with a context may look frozen because its tunnel does not carry: an overlay network finds its way again in a second
+/// or two; a VPN that has to be logged into does not.
+const UNHEARD: Duration = Duration::from_secs(5);
 
 impl Run {
     /// Whether there was a network under its tunnel and is none now.
@@ -57,11 +61,11 @@ impl Supervisor {
     }
 
     /// Whether silence may be the tunnel's, which is as it was but does not carry anything yet. Then the run is asked again when a
-    /// connection through it succeeds; until then the kernel's own timers watch it.
-    pub(super) fn may_yet_carry(&mut self) -> bool {
+    /// connection through it succeeds.
+    pub(super) fn may_yet_carry(&mut self, now: Time) -> bool {
+        let again = self.settings.again;
+        let dialling = self.settings.dialler == Dialler::Ours && again != Again::Never;
         let unproven = self.ready.is_none();
-        let dialling =
-            self.settings.dialler == Dialler::Ours && self.settings.again != Again::Never;
         let (Phase::Running(run), Some(look)) = (&mut self.phase, &self.look) else {
             return false;
         };
@@ -70,33 +74,44 @@ impl Supervisor {
                 .connection
                 .as_ref()
                 .is_some_and(|connection| found(look, connection, &run.wanted) == run.path);
-        let State::Doubtful {
-            reason, unheard, ..
-        } = &mut run.state
-        else {
+        let State::Doubtful { reason, .. } = &run.state else {
             return false;
         };
         if !same_tunnel || !unproven || matches!(reason, Reason::Adrift(_)) {
             return false;
         }
-        if dialling && run.authenticated.is_some() {
-            *unheard = true;
+        run.state = if dialling && run.authenticated.is_some() {
+            State::Unheard {
+                reason: reason.clone(),
+                until: (again == Again::Attach).then(|| now + UNHEARD),
+            }
         } else {
-            run.state = State::Well;
-        }
+            // Nothing else would take its place: the kernel's own timers watch it.
+            State::Well
+        };
         true
+    }
+
+    /// The tunnel did not carry anything in time.
+    pub(super) fn give_up_unheard_if_due(&mut self, now: Time) {
+        if let Phase::Running(run) = &self.phase
+            && let State::Unheard {
+                reason,
+                until: Some(until),
+            } = &run.state
+            && *until <= now
+        {
+            let reason = Reason::Silent(Box::new(reason.clone()));
+            self.lose(now, reason, true);
+        }
     }
 
     /// The tunnel carries again: what was asked in vain is asked once more.
     pub(super) fn ask_unheard(&mut self) {
         if let Phase::Running(run) = &mut self.phase
-            && let State::Doubtful {
-                asked,
-                unheard: true,
-                ..
-            } = &mut run.state
+            && let State::Unheard { reason, .. } = &run.state
         {
-            *asked = None;
+            run.state = State::doubtful(reason.clone());
             self.probe();
         }
     }

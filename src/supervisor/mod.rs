@@ -241,6 +241,7 @@ impl Supervisor {
             self.lose(now, reason, false);
         }
         self.ground_if_due(now);
+        self.give_up_unheard_if_due(now);
         self.give_up_login_if_due(now);
         self.dial_if_due(now);
     }
@@ -254,7 +255,8 @@ impl Supervisor {
     pub fn poll_timeout(&self) -> Option<Time> {
         let run = match &self.phase {
             Phase::Running(Run {
-                state: State::Cut { until, .. } | State::Adrift { until },
+                state:
+                    State::Cut { until, .. } | State::Adrift { until } | State::Unheard { until, .. },
                 ..
             }) => *until,
             Phase::Running(run) => run.deadline,

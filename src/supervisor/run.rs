@@ -61,8 +61,11 @@ pub(super) enum State {
     Doubtful {
         reason: Reason,
         asked: Option<Path>,
-        /// It was asked in vain, through a tunnel that may not carry anything yet.
-        unheard: bool,
+    },
+    /// Asked in vain, through a tunnel that may not carry anything yet; to be asked again when it does, until then, or for as long as it takes.
+    Unheard {
+        reason: Reason,
+        until: Option<Time>,
     },
 }
 
@@ -71,7 +74,6 @@ impl State {
         Self::Doubtful {
             reason,
             asked: None,
-            unheard: false,
         }
     }
 }
@@ -80,7 +82,9 @@ impl Supervisor {
     pub(super) fn woke(&mut self) {
         if let Phase::Running(run) = &mut self.phase {
             match run.state {
-                State::Well => run.state = State::doubtful(Reason::Slept),
+                State::Well | State::Unheard { .. } => {
+                    run.state = State::doubtful(Reason::Slept);
+                }
                 State::Doubtful { ref mut asked, .. } => *asked = None,
                 State::Cut { .. } | State::Adrift { .. } => {}
             }
@@ -105,7 +109,7 @@ impl Supervisor {
                     State::Cut { .. } | State::Adrift { .. } => {
                         run.state = State::doubtful(Reason::PathBack);
                     }
-                    State::Well | State::Doubtful { .. } => {
+                    State::Well | State::Doubtful { .. } | State::Unheard { .. } => {
                         if run.path.is_none() {
                             run.path = found(look, connection, &run.wanted);
                         }
@@ -113,7 +117,7 @@ impl Supervisor {
                 }
             }
             Verdict::Doubtful(reason) => match run.state {
-                State::Well | State::Cut { .. } | State::Adrift { .. } => {
+                State::Well | State::Cut { .. } | State::Adrift { .. } | State::Unheard { .. } => {
                     run.state = State::doubtful(reason);
                 }
                 State::Doubtful { .. } => {}
@@ -199,7 +203,7 @@ impl Supervisor {
             return;
         }
         let reason = reason.clone();
-        if answer == Answer::Silent && self.may_yet_carry() {
+        if answer == Answer::Silent && self.may_yet_carry(now) {
             return;
         }
         let Phase::Running(run) = &mut self.phase else {

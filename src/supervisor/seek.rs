@@ -96,7 +96,7 @@ impl Supervisor {
         let wanted = match &self.phase {
             Phase::Seeking => true,
             Phase::Running(run) => {
-                matches!(run.state, State::Doubtful { .. })
+                matches!(run.state, State::Doubtful { .. } | State::Unheard { .. })
                     && self.settings.dialler == Dialler::Ours
             }
             Phase::Parked(_) | Phase::Leaving | Phase::Over => false,

@@ -1,6 +1,7 @@
 //! netroam itself on real networks: namespaces, kernel events, real sshd, screen and tmux, real terminals.
 #![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
 
+mod alerts;
 mod endings;
 mod log;
 mod moves;

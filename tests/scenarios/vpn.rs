@@ -194,7 +194,7 @@ fn a_network_that_moves_under_a_tunnel_which_stays_ends_nothing() {
 
     // None for a while: the kernel still has its path.
     assert_eq!(deeds(&world.look(&[VPN], Some(VPN))), ["hold 1"]);
-    world.pass(Duration::from_secs(40));
+    world.pass(Duration::from_secs(15));
     let back = world.look(&[HOME, VPN], Some(VPN));
     assert_eq!(deeds(&back), ["probe 1", "dial 2 over a tunnel"]);
     // The tunnel's own handshake is not over.
@@ -220,12 +220,25 @@ fn a_connection_that_stays_silent_when_the_tunnel_carries_again_is_dead() {
 }
 
 #[test]
-fn without_a_network_under_its_tunnel_for_a_minute_a_session_says_that_it_is_lost() {
+fn a_tunnel_that_carries_nothing_leaves_a_session_frozen_for_five_seconds_at_most() {
+    let mut world = World::attached(VPN);
+    world.tell(Input::Woke);
+    world.look(&[HOME, VPN], Some(VPN));
+    world.probed(1, Answer::Silent);
+    let done = world.pass(Duration::from_secs(6));
+    let lost = done
+        .iter()
+        .find(|(_, action)| matches!(action, Action::Silence { .. }));
+    assert_eq!(lost.map(|(at, _)| at.as_secs()), Some(5), "{done:?}");
+}
+
+#[test]
+fn without_a_network_under_its_tunnel_for_long_a_session_says_that_it_is_lost() {
     let mut world = World::attached(VPN);
     world.look(&[VPN], Some(VPN));
-    let done = world.pass(Duration::from_secs(61));
+    let done = world.pass(Duration::from_secs(21));
     let (at, action) = done.first().unwrap();
-    assert_eq!(at.as_secs(), 60);
+    assert_eq!(at.as_secs(), 20);
     assert!(matches!(action, Action::Probe { .. }), "{done:?}");
     assert_eq!(
         deeds(&world.probed(1, Answer::Silent))[..1],

@@ -64,6 +64,7 @@ pub(crate) fn health(socket: BorrowedFd<'_>) -> io::Result<Health> {
         retransmits: info.tcpi_retransmits,
         probes: info.tcpi_probes,
         since_last_ack: Duration::from_millis(info.tcpi_last_ack_recv.into()),
+        since_last_sent: Duration::from_millis(info.tcpi_last_data_sent.into()),
         sent: info.tcpi_segs_out,
         received: info.tcpi_segs_in,
         acknowledgements: info.tcpi_segs_in.wrapping_sub(info.tcpi_data_segs_in),

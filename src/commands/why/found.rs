@@ -1,0 +1,91 @@
+//! What `netroam why` found: the object that `--json` prints.
+
+use serde::Serialize;
+
+use crate::{
+    control::{AddressFacts, Status, Want},
+    journal::Entry,
+    learnt::LastRun,
+    record::{PathFacts, Stamp},
+};
+
+/// Everything about a host. The names of the fields are documented in the README.
+#[derive(Debug, Serialize)]
+pub(super) struct Found {
+    pub(super) at: Stamp,
+    pub(super) host: String,
+    pub(super) hostname: String,
+    pub(super) port: u16,
+    pub(super) connects: Connects,
+    pub(super) first_hop: Option<String>,
+    pub(super) path: Option<PathFacts>,
+    pub(super) name: Name,
+    pub(super) addresses: Vec<Address>,
+    pub(super) want: Want,
+    pub(super) last: Option<Last>,
+    pub(super) sessions: Vec<Status>,
+    pub(super) lately: Vec<Entry>,
+    pub(super) problems: Vec<String>,
+}
+
+/// Who opens the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Connects {
+    /// netroam.
+    Netroam,
+    /// ssh, because the configuration says `dial = "ssh"`.
+    SshAsAsked,
+    /// ssh, over its jump hosts.
+    ProxyJump,
+    /// ssh, by a program of the user's: what it connects to is not known.
+    ProxyCommand,
+}
+
+/// What became of the name of the first hop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Name {
+    /// It is an address, or nobody knows it.
+    NotNeeded,
+    /// It has the addresses that are not only learnt.
+    Resolved,
+    /// The resolver was not asked: a tunnel is wanted, and none leads to what is known.
+    NotAsked,
+    /// It does not resolve, in the resolver's words.
+    Unknown(String),
+    /// The resolver did not answer in time.
+    Slow,
+}
+
+/// An address of the first hop.
+#[derive(Debug, Serialize)]
+pub(super) struct Address {
+    #[serde(flatten)]
+    pub(super) facts: AddressFacts,
+    /// It answered before.
+    pub(super) learnt: bool,
+    /// There is a path, and a session may go over it.
+    pub(super) wanted: bool,
+}
+
+/// The last good run.
+#[derive(Debug, Serialize)]
+pub(super) struct Last {
+    pub(super) at: Stamp,
+    pub(super) path: PathFacts,
+}
+
+impl From<LastRun> for Last {
+    fn from(last: LastRun) -> Self {
+        Self {
+            at: last.at.into(),
+            path: PathFacts {
+                interface: last.interface,
+                source: last.source,
+                gateway: last.gateway,
+                tunnel: last.tunnel,
+            },
+        }
+    }
+}

@@ -1,0 +1,276 @@
+use std::{
+    io::{Read as _, Write as _},
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    process::Command,
+    time::Duration,
+};
+
+use netroam_platform::{Interface, Lookup, NoPath, Snapshot, clock};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::UnixStream,
+};
+
+use super::*;
+use crate::{
+    record::{Stamp, State},
+    supervisor::{Look, Via},
+};
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+pub(crate) fn sample(host: &str, session: &str) -> Status {
+    let look = Look {
+        snapshot: Snapshot::default(),
+        paths: [(
+            "203.0.113.5".parse().unwrap(),
+            Lookup::None(NoPath::NoRoute),
+        )]
+        .into(),
+    };
+    let at: Stamp = "2026-11-22T14:03:07.5Z".parse().unwrap();
+    Status {
+        host: host.into(),
+        session: Some(session.into()),
+        pid: 4242,
+        state: State::NoPath,
+        text: "no route, waiting for the network".into(),
+        since: at,
+        path: None,
+        want: Want::of(&Via::Auto, false, true),
+        look: Some(LookFacts::of(&look, at)),
+        run: None,
+        next_ms: None,
+    }
+}
+
+/// A netroam that keeps this session, in the runtime directory `base`; it runs until the task is aborted.
+fn netroam(base: &std::path::Path, name: &str) -> tokio::task::JoinHandle<()> {
+    let directory = base.join(name);
+    std::fs::create_dir(&directory).unwrap();
+    let mut listener = Listener::bind(&directory).unwrap();
+    let status = sample("gw1", name);
+    tokio::spawn(async move {
+        loop {
+            listener.next().await.answer(std::slice::from_ref(&status));
+        }
+    })
+}
+
+async fn talk(base: &std::path::Path, question: &[u8]) -> String {
+    let mut client = UnixStream::connect(base.join("run.a/control"))
+        .await
+        .unwrap();
+    client.write_all(question).await.unwrap();
+    let mut said = String::new();
+    client.read_to_string(&mut said).await.unwrap();
+    said
+}
+
+#[tokio::test]
+async fn every_running_netroam_is_asked_and_dead_ones_are_passed_over() {
+    let base = tempfile::tempdir().unwrap();
+    assert!(
+        ask(&base.path().join("none"), LIMIT)
+            .await
+            .unwrap()
+            .sessions
+            .is_empty()
+    );
+    let tasks = [netroam(base.path(), "run.b"), netroam(base.path(), "run.a")];
+    // Killed: the socket is there, and nobody behind it.
+    std::fs::create_dir(base.path().join("run.dead")).unwrap();
+    drop(std::os::unix::net::UnixListener::bind(base.path().join("run.dead/control")).unwrap());
+    std::fs::create_dir(base.path().join("run.young")).unwrap();
+    std::fs::write(base.path().join("a.lock"), "").unwrap();
+
+    let answers = ask(base.path(), LIMIT).await.unwrap();
+    assert_eq!(
+        answers.sessions,
+        [sample("gw1", "run.a"), sample("gw1", "run.b")]
+    );
+    assert_eq!(answers.problems, [""; 0]);
+    let mode = std::fs::metadata(base.path().join("run.a/control"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    for task in tasks {
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+    }
+    assert!(
+        !base.path().join("run.a/control").exists(),
+        "the socket goes with its netroam"
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_question_is_answered_without_the_driver() {
+    let base = tempfile::tempdir().unwrap();
+    let task = netroam(base.path(), "run.a");
+    let said = talk(base.path(), b"netroam 1 stauts\n").await;
+    assert_eq!(
+        said,
+        "{\"netroam\":1,\"error\":\"this netroam does not know the question\"}\n"
+    );
+    let said = talk(base.path(), b"netroam 7 status\n").await;
+    assert_eq!(
+        said,
+        "{\"netroam\":1,\"error\":\"this netroam speaks version 1\"}\n"
+    );
+    let said = talk(base.path(), &[b'x'; 256]).await;
+    assert!(said.contains("version 1"), "{said}");
+    let said = talk(base.path(), b"netroam 1 status\n").await;
+    assert!(
+        said.starts_with("{\"netroam\":1,\"sessions\":[{\"host\":\"gw1\""),
+        "{said}"
+    );
+    task.abort();
+}
+
+#[tokio::test]
+async fn clients_that_say_nothing_hold_up_the_others_no_longer_than_their_patience() {
+    let base = tempfile::tempdir().unwrap();
+    let task = netroam(base.path(), "run.a");
+    let mut silent = Vec::new();
+    for _ in 0..4 {
+        silent.push(
+            UnixStream::connect(base.path().join("run.a/control"))
+                .await
+                .unwrap(),
+        );
+    }
+    let began = clock::now();
+    let answers = ask(base.path(), LIMIT).await.unwrap();
+    let took = clock::now().since(began);
+    assert_eq!(answers.sessions.len(), 1, "{:?}", answers.problems);
+    assert!(
+        took > Duration::from_millis(500),
+        "all places were taken: {took:?}"
+    );
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    for mut client in silent {
+        assert_eq!(client.read(&mut [0; 9]).await.unwrap(), 0, "left alone");
+    }
+    task.abort();
+}
+
+#[tokio::test]
+async fn a_netroam_that_hangs_is_named() {
+    let base = tempfile::tempdir().unwrap();
+    std::fs::create_dir(base.path().join("run.a")).unwrap();
+    let _nobody = Listener::bind(&base.path().join("run.a")).unwrap();
+    let answers = ask(base.path(), Duration::from_millis(100)).await.unwrap();
+    let problem = format!("netroam {} does not answer", std::process::id());
+    assert_eq!(answers.problems, [problem]);
+}
+
+#[tokio::test]
+async fn another_user_gets_no_answer_even_where_every_mode_lets_them_in() {
+    let base = tempfile::tempdir().unwrap();
+    let task = netroam(base.path(), "run.a");
+    let socket = base.path().join("run.a/control");
+    for path in [base.path(), &base.path().join("run.a"), &socket] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    let ask = |uid| {
+        let script = "$SIG{PIPE} = \"IGNORE\"; use IO::Socket::UNIX; $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die $!; \
+                      print $s \"netroam 1 status\\n\"; $s->flush; print <$s>; print \"over\"";
+        let mut perl = Command::new("perl");
+        perl.args(["-e", script])
+            .arg(&socket)
+            .current_dir("/")
+            .uid(uid)
+            .gid(uid);
+        async move {
+            let output = tokio::task::spawn_blocking(move || perl.output())
+                .await
+                .unwrap();
+            let output = output.expect("this test needs root and perl");
+            assert!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        }
+    };
+    assert_eq!(ask(65_534).await, "over");
+    assert!(ask(0).await.contains("\"sessions\""));
+    task.abort();
+}
+
+/// Runs in a network namespace of its own, where what one side sends can be swallowed.
+#[test]
+fn data_that_nobody_acknowledges_hangs_after_two_seconds() {
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)
+                .expect("this test makes a network namespace: run it as root");
+            let sh = |script: &str| {
+                let output = Command::new("sh").args(["-ec", script]).output().unwrap();
+                assert!(output.status.success(), "{script}: {output:?}");
+            };
+            sh("ip link set lo up");
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let socket = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (mut peer, _) = listener.accept().unwrap();
+            netroam_platform::tcp::keep_honest(&socket, Duration::from_secs(30), true).unwrap();
+            let health = || {
+                RunFacts::of(
+                    1,
+                    1,
+                    None,
+                    Some(&netroam_platform::tcp::health(&socket).unwrap()),
+                )
+            };
+            (&socket).write_all(&[7; 16]).unwrap();
+            peer.read_exact(&mut [0; 16]).unwrap();
+            assert!(!health().hanging);
+            sh("nft 'add table ip t; add chain ip t c { type filter hook input priority 0; policy drop; }'");
+            let began = clock::now();
+            (&socket).write_all(&[7; 16]).unwrap();
+            let mut told = health();
+            while !told.hanging {
+                let waited = clock::now().since(began);
+                assert!(waited < Duration::from_secs(4), "{told:?}");
+                #[expect(clippy::disallowed_methods, reason = "the kernel's timers give no event")]
+                std::thread::sleep(Duration::from_millis(20));
+                told = health();
+                let claimed = told.health.as_ref().unwrap().unanswered_ms;
+                let passed = clock::now().since(began).as_millis() + 10;
+                assert!(u128::from(claimed) <= passed, "{claimed} of {passed} ms");
+            }
+            let waited = clock::now().since(began);
+            assert!(waited > Duration::from_secs(2), "{waited:?}: {told:?}");
+            let health = told.health.unwrap();
+            assert!(health.unacknowledged > 0 && health.backoff >= 1, "{health:?}");
+        });
+    });
+}
+
+#[test]
+fn what_a_look_saw_is_told_with_the_reason_where_there_is_no_path() {
+    let interface = Interface {
+        name: "wlan0".into(),
+        up: true,
+        carrier: Some(true),
+        loopback: false,
+        tunnel: false,
+        addresses: ["192.0.2.7".parse().unwrap()].into(),
+    };
+    let look = Look {
+        snapshot: Snapshot {
+            interfaces: [(2, interface)].into(),
+        },
+        paths: [(
+            "203.0.113.5".parse().unwrap(),
+            Lookup::None(NoPath::NoCarrier("eth0".into())),
+        )]
+        .into(),
+    };
+    let facts = LookFacts::of(&look, Stamp::now());
+    assert!(facts.online);
+    assert_eq!(facts.paths[0].why.as_deref(), Some("eth0 has no carrier"));
+}

@@ -1,0 +1,212 @@
+//! What is told of the session: to the journal, to a person who looks elsewhere, and to whoever asks on the control socket.
+
+use std::time::Duration;
+
+use netroam_platform::Path;
+
+use super::{Session, run::LiveRun};
+use crate::{
+    alert::{Alerts, Need, Occasion},
+    connect::Failure,
+    control::{self, LookFacts, RunFacts, Want},
+    journal::{Journal, Judged, Note},
+    record::{PathFacts, Stamp, State},
+    report,
+    ssh::Ending,
+    supervisor::{self, Answer, Exit, Look, Notice, Reason, RunId, Status},
+};
+
+/// Keeps account of one session.
+#[derive(Debug)]
+pub(super) struct Account {
+    host: String,
+    journal: Journal,
+    alerts: Alerts,
+    state: State,
+    text: String,
+    since: Stamp,
+    /// The path that the present state is about.
+    path: Option<Path>,
+    look: Option<LookFacts>,
+    /// How long the session was away when it began to be attached again.
+    outage: Option<Duration>,
+}
+
+impl Account {
+    pub(super) fn open(session: &Session) -> Self {
+        Self {
+            host: session.host.clone(),
+            journal: Journal::open(&session.state, &session.key, session.name()),
+            alerts: Alerts::new(
+                &session.host,
+                session.name(),
+                session.hooks.clone(),
+                session.notify,
+            ),
+            state: State::Connecting,
+            text: "connecting".into(),
+            since: Stamp::now(),
+            path: None,
+            look: None,
+            outage: None,
+        }
+    }
+
+    pub(super) fn looked(&mut self, look: &Look) {
+        self.look = Some(LookFacts::of(look, Stamp::now()));
+    }
+
+    pub(super) fn shown(&mut self, status: &Status) {
+        self.journal.note(&Note::status(&self.host, status));
+        if let Status::Attaching { outage, path } = status {
+            self.outage = *outage;
+            self.path.clone_from(path);
+        }
+        let (text, _) = report::state(&self.host, status);
+        if let Some(occasion) = occasion(status, &text) {
+            self.alerts.tell(occasion);
+        }
+        self.now(State::of(status), text);
+    }
+
+    pub(super) fn said(&self, notice: &Notice) {
+        if let Some(note) = Note::notice(&self.host, notice) {
+            self.journal.note(&note);
+        }
+    }
+
+    pub(super) fn started(&self, run: RunId) {
+        self.journal.note(&Note::started(run, self.path.as_ref()));
+    }
+
+    pub(super) fn attached(&mut self, run: RunId) {
+        let outage = self.outage.take();
+        let note = Note::attached(run, self.path.as_ref(), outage);
+        self.journal.note(&note);
+        self.alerts.tell(Occasion::Attached { outage });
+        self.attached_as_ever();
+    }
+
+    pub(super) fn verdict(&mut self, run: RunId, judged: Judged, reason: Option<&Reason>) {
+        self.journal.note(&Note::verdict(run, judged, reason));
+        if judged == Judged::Probe {
+            self.now(State::Doubtful, "asking the connection".into());
+        }
+    }
+
+    pub(super) fn answered(&mut self, run: RunId, answer: Answer) {
+        self.journal.note(&Note::answered(run, answer));
+        if answer != Answer::Silent {
+            self.attached_as_ever();
+        }
+    }
+
+    pub(super) fn ended(&self, run: RunId, ending: &Ending) {
+        self.journal.note(&Note::ended(run, ending));
+    }
+
+    pub(super) fn slept(&self, time: Duration) {
+        self.journal.note(&Note::slept(time));
+    }
+
+    pub(super) fn exited(&mut self, exit: &Exit) {
+        self.journal.note(&Note::exited(&self.host, exit));
+        if *exit == Exit::TakenOver && self.state != State::TakenOver {
+            self.alerts.tell(Occasion::TakenOver);
+        }
+    }
+
+    /// Lets what was told last be heard.
+    pub(super) async fn close(self) {
+        self.alerts.finish().await;
+    }
+
+    /// For whoever asks: the session, its live run, and when the next attempt comes by itself.
+    pub(super) fn status(
+        &self,
+        session: &Session,
+        live: Option<(RunId, &LiveRun)>,
+        next: Option<Duration>,
+    ) -> control::Status {
+        let last_was_tunnel = session.learnt.last.as_ref().is_some_and(|last| last.tunnel);
+        let run = live.map(|(id, run)| {
+            let health = run.health();
+            RunFacts::of(
+                id.0,
+                run.pid.number().cast_unsigned(),
+                self.path.as_ref(),
+                health.as_ref(),
+            )
+        });
+        let seen = || {
+            self.look
+                .as_ref()?
+                .paths
+                .iter()
+                .find_map(|seen| seen.path.clone())
+        };
+        control::Status {
+            host: session.key.clone(),
+            session: session.name().map(str::to_owned),
+            pid: std::process::id(),
+            state: self.state,
+            text: self.text.clone(),
+            since: self.since,
+            path: match (&run, &self.path) {
+                (Some(_), Some(path)) => Some(PathFacts::from(path)),
+                (Some(_), None) | (None, _) => seen(),
+            },
+            want: Want::of(&session.via, session.via_configured, last_was_tunnel),
+            look: self.look.clone(),
+            run,
+            next_ms: next.map(|next| u64::try_from(next.as_millis()).unwrap_or(u64::MAX)),
+        }
+    }
+
+    fn attached_as_ever(&mut self) {
+        let over = self
+            .path
+            .as_ref()
+            .map_or_else(String::new, |path| format!(" via {path}"));
+        self.now(State::Attached, format!("attached{over}"));
+    }
+
+    fn now(&mut self, state: State, text: String) {
+        if self.state != state {
+            self.since = Stamp::now();
+        }
+        self.state = state;
+        self.text = text;
+    }
+}
+
+/// What is worth telling of a status: that only a person can bring the session back.
+fn occasion(status: &Status, text: &str) -> Option<Occasion> {
+    let need = match status {
+        Status::Waiting { .. } => Need::Tunnel,
+        Status::Retrying(Failure::NoSuchName(_)) => Need::Name,
+        Status::Retrying(Failure::Closed(_) | Failure::Silent(_) | Failure::Foreign { .. }) => {
+            Need::Portal
+        }
+        Status::Parked(supervisor::Need::Question(_)) => Need::Question,
+        Status::Parked(supervisor::Need::ContextGone) => Need::Context,
+        Status::Parked(supervisor::Need::TakenOver) => return Some(Occasion::TakenOver),
+        Status::Retrying(
+            Failure::Resolve(_)
+            | Failure::Astray(_)
+            | Failure::Unreachable(_)
+            | Failure::TimedOut
+            | Failure::Local(_)
+            | Failure::Refused(_)
+            | Failure::Busy { .. },
+        )
+        | Status::Attaching { .. }
+        | Status::Dialling(_)
+        | Status::NoPath(_)
+        | Status::Holding(_)
+        | Status::RetryingSsh(_)
+        | Status::RetryingLogin { .. } => return None,
+    };
+    let text = text.to_owned();
+    Some(Occasion::Waiting { need, text })
+}

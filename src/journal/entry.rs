@@ -1,0 +1,323 @@
+//! What a line of the journal says.
+
+use std::time::Duration;
+
+use netroam_platform::Path;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    record::{PathFacts, Stamp, State, ending_word, exit_word, path_of, paths_of, reason_word},
+    report,
+    ssh::Ending,
+    supervisor::{Answer, Exit, Notice, Reason, RunId, Status},
+};
+
+/// Characters of words that are kept; what a server said may be longer.
+const MOST_WORDS: usize = 1000;
+
+/// One line: what happened, when, and to which session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When.
+    pub at: Stamp,
+    /// The host as it was typed.
+    pub host: String,
+    /// The session's name; `None` where nothing keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// The netroam that wrote it.
+    pub pid: u32,
+    /// What, for programs.
+    #[serde(flatten)]
+    pub event: Event,
+    /// What, in the words that the terminal has for it.
+    pub text: String,
+}
+
+/// What happened, with the facts from which an outage can be told.
+///
+/// An outage is what lies between [`Event::Lost`] and the next [`Event::Attached`] of the same pid. Its path before is that of the
+/// [`Event::Attached`] before it; it waited for a person in the time of each [`Event::Status`] with `person`; the path was back with the
+/// first `Status` that has a path, or at once where `Lost` has one in `to`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The state changed.
+    Status {
+        /// To this.
+        state: State,
+        /// The path that it is about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<PathFacts>,
+        /// Only a person gets it on.
+        #[serde(default, skip_serializing_if = "is_false")]
+        person: bool,
+    },
+    /// ssh was started.
+    Started {
+        /// Its number.
+        run: u64,
+        /// Over this path, if known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<PathFacts>,
+    },
+    /// ssh has authenticated.
+    Attached {
+        /// Its number.
+        run: u64,
+        /// Over this path, if known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<PathFacts>,
+        /// So long after the loss, if there was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outage_ms: Option<u64>,
+    },
+    /// A run was judged.
+    Verdict {
+        /// Its number.
+        run: u64,
+        /// What follows.
+        verdict: Judged,
+        /// Why: [`reason_word`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// The path that was left.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<PathFacts>,
+        /// The path that there is instead.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<PathFacts>,
+    },
+    /// A probe was answered, or not.
+    Answered {
+        /// The run's number.
+        run: u64,
+        /// True if it lives, false if nothing came, `None` if it cannot be asked.
+        alive: Option<bool>,
+    },
+    /// The session is lost for now.
+    Lost {
+        /// Why: [`reason_word`].
+        reason: String,
+        /// The path that was left, where the reason has it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<PathFacts>,
+        /// The path that there is instead.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<PathFacts>,
+        /// What was typed last may be lost.
+        #[serde(default, skip_serializing_if = "is_false")]
+        in_doubt: bool,
+    },
+    /// A run's ssh is gone.
+    Ended {
+        /// Its number.
+        run: u64,
+        /// How: [`ending_word`].
+        ending: String,
+        /// Its status, where it ended with one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<i32>,
+    },
+    /// The machine slept.
+    Slept {
+        /// For so long, in milliseconds.
+        slept_ms: u64,
+    },
+    /// netroam ended.
+    Exited {
+        /// How: [`exit_word`].
+        exit: String,
+    },
+}
+
+/// What a verdict led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Judged {
+    /// It is ended.
+    End,
+    /// It is stopped where it stands.
+    Silence,
+    /// It is kept through the silence.
+    Hold,
+    /// It is asked for a sign of life.
+    Probe,
+}
+
+/// What is to be written down: an event and its words. [`super::Journal::note`] adds when and whose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    pub(super) event: Event,
+    pub(super) text: String,
+}
+
+impl Note {
+    /// For `Action::Show`. `host` is the one of the terminal's lines.
+    pub fn status(host: &str, status: &Status) -> Self {
+        let state = State::of(status);
+        let event = Event::Status {
+            state,
+            path: facts(path_of(status)),
+            person: state.waits_for_person(),
+        };
+        Self::new(event, about(host, &report::status(host, status).0))
+    }
+
+    /// For `Action::Say`; `None` for what only repeats what is known.
+    pub fn notice(host: &str, notice: &Notice) -> Option<Self> {
+        match notice {
+            Notice::Lost {
+                reason,
+                input_in_doubt,
+                ..
+            } => {
+                let (from, to) = paths_of(reason);
+                let event = Event::Lost {
+                    reason: reason_word(reason).into(),
+                    from: facts(from),
+                    to: facts(to),
+                    in_doubt: *input_in_doubt,
+                };
+                Some(Self::new(event, about(host, &report::notice(host, notice))))
+            }
+            Notice::Details { .. } => None,
+        }
+    }
+
+    /// For `Action::Start`, once ssh runs.
+    pub fn started(run: RunId, path: Option<&Path>) -> Self {
+        let over = path.map_or_else(String::new, |path| format!(" via {path}"));
+        let event = Event::Started {
+            run: run.0,
+            path: facts(path),
+        };
+        Self::new(event, &format!("ssh started{over}"))
+    }
+
+    /// For a run that has authenticated over this path, so long after the loss.
+    pub fn attached(run: RunId, path: Option<&Path>, outage: Option<Duration>) -> Self {
+        let over = path.map_or_else(String::new, |path| format!(" via {path}"));
+        let after = outage.map_or_else(String::new, |outage| {
+            format!(" after {}", report::duration(outage))
+        });
+        let event = Event::Attached {
+            run: run.0,
+            path: facts(path),
+            outage_ms: outage.map(milliseconds),
+        };
+        Self::new(event, &format!("attached{over}{after}"))
+    }
+
+    /// For `Action::End`, `Silence`, `Hold` and `Probe`; with the reason where there is one.
+    pub fn verdict(run: RunId, verdict: Judged, reason: Option<&Reason>) -> Self {
+        let (from, to) = reason.map_or((None, None), paths_of);
+        let event = Event::Verdict {
+            run: run.0,
+            verdict,
+            reason: reason.map(|reason| reason_word(reason).into()),
+            from: facts(from),
+            to: facts(to),
+        };
+        Self::new(event, &report::verdict_text(verdict, reason))
+    }
+
+    /// For `Input::Probed`.
+    pub fn answered(run: RunId, answer: Answer) -> Self {
+        let (alive, text) = match answer {
+            Answer::Alive => (Some(true), "the connection answers"),
+            Answer::Silent => (Some(false), "the connection does not answer"),
+            Answer::Unaskable => (
+                None,
+                "the connection cannot be asked, because ssh opened it",
+            ),
+        };
+        Self::new(Event::Answered { run: run.0, alive }, text)
+    }
+
+    /// For `Input::Ended`.
+    pub fn ended(run: RunId, ending: &Ending) -> Self {
+        let status = match ending {
+            Ending::Finished { status } => Some(*status),
+            Ending::RemoteKilled
+            | Ending::Escaped
+            | Ending::Interrupted { .. }
+            | Ending::Killed { .. }
+            | Ending::Lost { .. }
+            | Ending::Unreachable { .. }
+            | Ending::NeedsPerson { .. }
+            | Ending::Denied { .. }
+            | Ending::HostKeyChanged
+            | Ending::HostKeyRefused
+            | Ending::UnknownHost { .. }
+            | Ending::TakenOver
+            | Ending::ContextGone
+            | Ending::Unusable { .. }
+            | Ending::EndedByUs => None,
+        };
+        let event = Event::Ended {
+            run: run.0,
+            ending: ending_word(ending).into(),
+            status,
+        };
+        Self::new(event, &report::ending_text(ending))
+    }
+
+    /// For a sleep that was noticed.
+    pub fn slept(time: Duration) -> Self {
+        let event = Event::Slept {
+            slept_ms: milliseconds(time),
+        };
+        Self::new(
+            event,
+            &format!("the machine slept for {}", report::duration(time)),
+        )
+    }
+
+    /// For the end of netroam.
+    pub fn exited(host: &str, exit: &Exit) -> Self {
+        let text = match exit {
+            Exit::GaveUp => "given up".into(),
+            Exit::Signal(signal) => format!("netroam was ended by signal {signal}"),
+            Exit::Ssh(ending) => report::ending_text(ending),
+            Exit::StrangeKey(_)
+            | Exit::TakenOver
+            | Exit::ContextGone
+            | Exit::PersonNeeded(_)
+            | Exit::CommandLost(_) => report::exit(host, exit).0.unwrap_or_default(),
+        };
+        let event = Event::Exited {
+            exit: exit_word(exit).into(),
+        };
+        Self::new(event, about(host, &text))
+    }
+
+    /// One line is enough: what follows the first is a hint.
+    fn new(event: Event, line: &str) -> Self {
+        let text = line.lines().next().unwrap_or_default();
+        Self {
+            event,
+            text: text.chars().take(MOST_WORDS).collect(),
+        }
+    }
+}
+
+/// The line without the host in front, which the journal is about.
+fn about<'a>(host: &str, line: &'a str) -> &'a str {
+    line.strip_prefix(host)
+        .and_then(|rest| rest.strip_prefix(": "))
+        .unwrap_or(line)
+}
+
+fn facts(path: Option<&Path>) -> Option<PathFacts> {
+    path.map(PathFacts::from)
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_false(value: &bool) -> bool {
+    !value
+}

@@ -1,0 +1,180 @@
+//! What happened to a host's sessions, kept for `netroam why` and for telling outages.
+//!
+//! One file for each host, `journal/HOST.jsonl` in netroam's state directory, with one JSON object on each line ([`Entry`]). Several netroams
+//! write to it: each line is one write(2) under `O_APPEND`. A line that was torn (a full disk, a power cut) is passed over by the reader, and
+//! the next writer begins on a fresh line. A file that has grown beyond [`LARGEST`] is renamed to `HOST.jsonl.old`, so that there are at most
+//! two of that size.
+//!
+//! Nothing is open and nothing runs while nothing happens: the file is opened for each line.
+//!
+//! # For the driver
+//! One [`Journal::open`] for each session, and a [`Journal::note`] each time that one of [`Note`]'s makers names. It never fails: that nothing
+//! can be written is one warning in the log. It takes some system calls on a local file, and waits for nobody.
+
+use std::{
+    cell::Cell,
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg},
+};
+
+use crate::{file_name, record::Stamp};
+
+mod entry;
+
+pub use entry::{Entry, Event, Judged, Note};
+
+/// A file that has grown to so many bytes is put aside: some two thousand lines.
+pub const LARGEST: u64 = 256 << 10;
+
+/// Where the journals are, below netroam's state directory.
+const FOLDER: &str = "journal";
+
+/// Writes down what happens to one session.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    host: String,
+    session: Option<String>,
+    /// It was said that nothing can be written.
+    warned: Cell<bool>,
+}
+
+impl Journal {
+    /// The journal of `host` (what the user typed, without user and port) below netroam's state directory `state`, for the session of this
+    /// name. Nothing is made before something is noted.
+    pub fn open(state: &Path, host: &str, session: Option<&str>) -> Self {
+        Self {
+            path: path_of(state, host),
+            host: host.to_owned(),
+            session: session.map(str::to_owned),
+            warned: Cell::new(false),
+        }
+    }
+
+    /// Writes it down, with the time, the session and our process.
+    pub fn note(&self, note: &Note) {
+        let entry = Entry {
+            at: Stamp::now(),
+            host: self.host.clone(),
+            session: self.session.clone(),
+            pid: std::process::id(),
+            event: note.event.clone(),
+            text: note.text.clone(),
+        };
+        if let Err(error) = append(&self.path, &entry)
+            && !self.warned.replace(true)
+        {
+            tracing::warn!(path = %self.path.display(), %error, "cannot write the journal");
+        }
+    }
+}
+
+/// The last `most` entries about `host` below `state`, the oldest first; none if there is no journal.
+///
+/// # Errors
+/// A file that is there and cannot be read.
+pub fn read(state: &Path, host: &str, most: usize) -> io::Result<Vec<Entry>> {
+    let path = path_of(state, host);
+    let mut entries = Vec::new();
+    // The old one last: what is put aside in between is then there twice rather than not at all.
+    let mut current = content(&path)?;
+    let old = content(&old(&path))?;
+    if old.starts_with(&current) {
+        current.clear();
+    }
+    for line in [&old, &current]
+        .into_iter()
+        .flat_map(|file| file.split(|byte| *byte == b'\n'))
+    {
+        // A torn line, and a word of a newer netroam, are passed over.
+        entries.extend(serde_json::from_slice::<Entry>(line));
+    }
+    entries.drain(..entries.len().saturating_sub(most));
+    Ok(entries)
+}
+
+fn content(path: &Path) -> io::Result<Vec<u8>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        read => read,
+    }
+}
+
+fn path_of(state: &Path, host: &str) -> PathBuf {
+    // Case makes no difference in the name of a host (RFC 4343).
+    let name = file_name::of(&host.to_lowercase());
+    state.join(FOLDER).join(format!("{name}.jsonl"))
+}
+
+fn old(path: &Path) -> PathBuf {
+    path.with_extension("jsonl.old")
+}
+
+fn append(path: &Path, entry: &Entry) -> io::Result<()> {
+    let mut line = serde_json::to_vec(entry)?;
+    line.push(b'\n');
+    let mut file = open(path)?;
+    let mut size = file.metadata()?.len();
+    if size >= LARGEST {
+        file = put_aside(path, file)?;
+        size = file.metadata()?.len();
+    }
+    // Whoever was cut off in the middle of a line has left it without its end.
+    if size > 0 {
+        let mut last = [0];
+        file.read_exact_at(&mut last, size - 1)?;
+        if last != *b"\n" {
+            line.insert(0, b'\n');
+        }
+    }
+    if file.write(&line)? < line.len() {
+        return Err(io::ErrorKind::WriteZero.into());
+    }
+    Ok(())
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let open = || {
+        OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .custom_flags(nix::libc::O_NOFOLLOW)
+            .open(path)
+    };
+    match (open(), path.parent()) {
+        (Err(error), Some(directory)) if error.kind() == io::ErrorKind::NotFound => {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(directory)?;
+            open()
+        }
+        (opened, _) => opened,
+    }
+}
+
+/// Renames the file that has grown too large, unless somebody else is at it or has done it; gives the one to write to.
+fn put_aside(path: &Path, file: File) -> io::Result<File> {
+    let lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => lock,
+        Err((_, Errno::EWOULDBLOCK)) => return open(path),
+        Err((_, error)) => return Err(error.into()),
+    };
+    let (named, locked) = (fs::symlink_metadata(path), lock.metadata()?);
+    if named.is_ok_and(|named| (named.dev(), named.ino()) == (locked.dev(), locked.ino())) {
+        fs::rename(path, old(path))?;
+    }
+    open(path)
+}
+
+#[cfg(test)]
+mod tests;
