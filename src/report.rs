@@ -126,29 +126,23 @@ pub fn state(host: &str, status: &Status) -> (String, &'static str) {
             last,
             failure,
         } => {
-            let failure = failure.as_ref().map_or_else(String::new, |failure| {
-                format!("{}; ", self::failure(host, failure))
-            });
-            let last = last
-                .as_ref()
-                .map_or_else(String::new, |name| format!(", last seen {}", plain(name)));
-            let text = format!("{failure}waiting for {wanted} to {host}{last}");
+            // What came of a person's attempt is more than what was there before.
+            let more = match (failure, last) {
+                (Some(failure), _) => format!(" ({})", brief(host, failure)),
+                (None, Some(name)) => format!(", last seen {}", plain(name)),
+                (None, None) => String::new(),
+            };
+            let text = format!("waiting for {wanted} to {host}{more}");
             (text, "[Enter tries without]")
         }
         Status::Holding(reason) => (
             format!("{}, waiting for it to come back", reason_text(reason)),
             "",
         ),
-        Status::Retrying(Failure::Resolve(_) | Failure::NoSuchName(_)) => {
-            ("does not resolve here, waiting".into(), WAITING)
-        }
-        Status::Retrying(Failure::Busy { said, .. }) => {
-            (format!("turns us away ({}), waiting", plain(said)), WAITING)
-        }
-        Status::Retrying(failure) => (
-            format!("{}, trying again", self::failure(host, failure)),
-            WAITING,
-        ),
+        Status::Retrying(
+            failure @ (Failure::Resolve(_) | Failure::NoSuchName(_) | Failure::Busy { .. }),
+        ) => (format!("{}, waiting", brief(host, failure)), WAITING),
+        Status::Retrying(failure) => (format!("{}, trying again", brief(host, failure)), WAITING),
         Status::RetryingLogin { stage, segments } => {
             let then = match segments {
                 Segments::Small => ", trying with small packets",
@@ -210,11 +204,16 @@ pub fn notice(host: &str, notice: &Notice) -> String {
         Notice::Details { status, lost, next } => {
             let what = match status {
                 Status::NoPath(why) => format!("{host}: no path to the host ({})", no_path(why)),
-                Status::Waiting { wanted, .. } => {
-                    format!("{host}: nothing is sent over any path but {wanted}")
+                Status::Waiting {
+                    wanted, failure, ..
+                } => {
+                    let failure = failure.as_ref().map_or_else(String::new, |failure| {
+                        format!("; last attempt: {}", self::failure(host, failure))
+                    });
+                    format!("{host}: nothing is sent over any path but {wanted}{failure}")
                 }
                 Status::Retrying(why @ (Failure::Resolve(_) | Failure::NoSuchName(_))) => format!(
-                    "{host}: {} (a misspelt name? one that only a VPN knows?)",
+                    "{host}: {}: a misspelt name, or one that only a VPN knows?",
                     failure(host, why)
                 ),
                 Status::Retrying(why) => format!("{host}: last attempt: {}", failure(host, why)),
@@ -311,12 +310,27 @@ pub fn reason_text(reason: &Reason) -> String {
     }
 }
 
+/// What became of an attempt to connect, as short as the status line needs it; [`failure`] has the rest.
+fn brief(host: &str, failure: &Failure) -> String {
+    match failure {
+        Failure::Resolve(_) | Failure::NoSuchName(_) => "does not resolve here".into(),
+        Failure::Refused(_) => "connection refused".into(),
+        Failure::Closed(_) | Failure::Silent(_) | Failure::Foreign { .. } => {
+            format!("the network answers in {host}'s place (captive portal?)")
+        }
+        Failure::Busy { said, .. } => format!("turns us away ({})", plain(said)),
+        Failure::Astray(_) | Failure::Unreachable(_) | Failure::TimedOut | Failure::Local(_) => {
+            plain(&failure.to_string())
+        }
+    }
+}
+
 /// What became of an attempt to connect.
 fn failure(host: &str, failure: &Failure) -> String {
     let text = plain(&failure.to_string());
     match failure {
         Failure::Closed(_) | Failure::Silent(_) | Failure::Foreign { .. } => {
-            format!("the network answers in {host}'s place (captive portal?): {text}")
+            format!("{}: {text}", brief(host, failure))
         }
         Failure::Resolve(_)
         | Failure::NoSuchName(_)

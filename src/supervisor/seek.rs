@@ -129,7 +129,9 @@ impl Supervisor {
                 None
             }
         };
-        if matches!(self.phase, Phase::Seeking) {
+        // In a silence that lasts, the line is not to change with every SYN.
+        let silence = self.status == Some(Status::Retrying(Failure::TimedOut));
+        if matches!(self.phase, Phase::Seeking) && !silence {
             self.show(Status::Dialling(path.clone()));
         }
         match self.settings.dialler {

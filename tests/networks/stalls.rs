@@ -29,7 +29,7 @@ fn a_short_silence_passes_and_a_long_one_ends_in_one_fresh_login() {
     assert!(seconds(back, clock::wall()) < 9.0);
     assert_eq!(own(&terminal), first);
     assert_eq!(own_lines(&terminal), lines, "{}", said(&terminal));
-    assert_eq!(lab.server().connections().all, 1);
+    assert_eq!(lab.server().connections().authenticated, 1);
 
     // Longer: the kernel ends it, and nothing is said before.
     lab.silence(Net::Home).unwrap();

@@ -205,3 +205,20 @@ fn a_server_that_asked_us_to_stay_away_is_named_again_where_the_laptop_moved_to(
         "{done:?}"
     );
 }
+
+#[test]
+fn in_a_silence_that_lasts_the_line_stays_as_it_is() {
+    let mut world = World::new(Again::Attach, Dialler::Ours, true);
+    world.look(&[HOME], Some(HOME));
+    world.tell(Input::NotConnected {
+        attempt: AttemptId(1),
+        failure: Failure::TimedOut,
+    });
+    let done = world.pass(Duration::from_secs(3));
+    let done: Vec<_> = done.into_iter().map(|(_, action)| action).collect();
+    assert!(deeds(&done).contains(&"dial 2".to_owned()), "{done:?}");
+    assert!(
+        !done.iter().any(|action| matches!(action, Action::Show(_))),
+        "{done:?}"
+    );
+}
