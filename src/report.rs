@@ -126,26 +126,23 @@ pub fn state(host: &str, status: &Status) -> (String, &'static str) {
             last,
             failure,
         } => {
-            let failure = failure.as_ref().map_or_else(String::new, |failure| {
-                format!("; last attempt: {}", self::failure(host, failure))
-            });
-            let last = last
-                .as_ref()
-                .map_or_else(String::new, |name| format!(", last seen {}", plain(name)));
-            let text = format!("waiting for {wanted} to {host}{last}{failure}");
+            // What came of a person's attempt is more than what was there before.
+            let more = match (failure, last) {
+                (Some(failure), _) => format!(" ({})", brief(host, failure)),
+                (None, Some(name)) => format!(", last seen {}", plain(name)),
+                (None, None) => String::new(),
+            };
+            let text = format!("waiting for {wanted} to {host}{more}");
             (text, "[Enter tries without]")
         }
         Status::Holding(reason) => (
             format!("{}, waiting for it to come back", reason_text(reason)),
             "",
         ),
-        Status::Retrying(Failure::Resolve(_) | Failure::NoSuchName(_)) => {
-            ("does not resolve here, waiting".into(), WAITING)
-        }
-        Status::Retrying(failure) => (
-            format!("{}, trying again", self::failure(host, failure)),
-            WAITING,
-        ),
+        Status::Retrying(
+            failure @ (Failure::Resolve(_) | Failure::NoSuchName(_) | Failure::Busy { .. }),
+        ) => (format!("{}, waiting", brief(host, failure)), WAITING),
+        Status::Retrying(failure) => (format!("{}, trying again", brief(host, failure)), WAITING),
         Status::RetryingLogin { stage, segments } => {
             let then = match segments {
                 Segments::Small => ", trying with small packets",
@@ -210,13 +207,13 @@ pub fn notice(host: &str, notice: &Notice) -> String {
                 Status::Waiting {
                     wanted, failure, ..
                 } => {
-                    let last = failure.as_ref().map_or_else(String::new, |why| {
-                        format!("; last attempt: {}", self::failure(host, why))
+                    let failure = failure.as_ref().map_or_else(String::new, |failure| {
+                        format!("; last attempt: {}", self::failure(host, failure))
                     });
-                    format!("{host}: nothing is sent over any path but {wanted}{last}")
+                    format!("{host}: nothing is sent over any path but {wanted}{failure}")
                 }
                 Status::Retrying(why @ (Failure::Resolve(_) | Failure::NoSuchName(_))) => format!(
-                    "{host}: {} (a misspelt name? one that only a VPN knows?)",
+                    "{host}: {}: a misspelt name, or one that only a VPN knows?",
                     failure(host, why)
                 ),
                 Status::Retrying(why) => format!("{host}: last attempt: {}", failure(host, why)),
@@ -239,7 +236,9 @@ pub fn notice(host: &str, notice: &Notice) -> String {
             let lost = lost.as_ref().map_or_else(String::new, |reason| {
                 format!("; lost because {}", reason_text(reason))
             });
+            let asked_to_wait = matches!(status, Status::Retrying(Failure::Busy { .. }));
             let next = match next {
+                Some(next) if asked_to_wait => format!("; next attempt in {}", duration(*next)),
                 Some(next) => format!("; next attempt in {}, or at any change", duration(*next)),
                 None => "; nothing happens until the network changes or a key is pressed".into(),
             };
@@ -311,12 +310,27 @@ pub fn reason_text(reason: &Reason) -> String {
     }
 }
 
+/// What became of an attempt to connect, as short as the status line needs it; [`failure`] has the rest.
+fn brief(host: &str, failure: &Failure) -> String {
+    match failure {
+        Failure::Resolve(_) | Failure::NoSuchName(_) => "does not resolve here".into(),
+        Failure::Refused(_) => "connection refused".into(),
+        Failure::Closed(_) | Failure::Silent(_) | Failure::Foreign { .. } => {
+            format!("the network answers in {host}'s place (captive portal?)")
+        }
+        Failure::Busy { said, .. } => format!("turns us away ({})", plain(said)),
+        Failure::Astray(_) | Failure::Unreachable(_) | Failure::TimedOut | Failure::Local(_) => {
+            plain(&failure.to_string())
+        }
+    }
+}
+
 /// What became of an attempt to connect.
 fn failure(host: &str, failure: &Failure) -> String {
     let text = plain(&failure.to_string());
     match failure {
         Failure::Closed(_) | Failure::Silent(_) | Failure::Foreign { .. } => {
-            format!("the network answers in {host}'s place (captive portal?): {text}")
+            format!("{}: {text}", brief(host, failure))
         }
         Failure::Resolve(_)
         | Failure::NoSuchName(_)

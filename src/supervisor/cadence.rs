@@ -145,6 +145,11 @@ impl Cadence {
         self.next = Some(next.max(self.busy_until));
     }
 
+    /// Whether the server's request to stay away still holds.
+    pub(super) fn turned_away(&self, now: Time) -> bool {
+        self.busy_until > now
+    }
+
     fn refill(&mut self, now: Time) {
         let elapsed = now.since(self.refilled);
         let earned = u32::try_from(elapsed.as_secs() / REFILL.as_secs()).unwrap_or(BURST);

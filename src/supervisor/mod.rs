@@ -32,6 +32,7 @@ pub use fact::{
 pub use judge::{Connection, Verdict, judge};
 pub use via::{Via, Wanted};
 
+use crate::connect::Failure;
 use cadence::Cadence;
 use run::{Run, State, found};
 
@@ -98,6 +99,8 @@ pub struct Supervisor {
     reached: Option<AttemptId>,
     ready: Option<(AttemptId, Connection)>,
     cadence: Cadence,
+    /// How the server last said that it takes no connection of ours for now.
+    busy: Option<Failure>,
     /// What a path must be.
     wanted: Wanted,
     /// A person wants an attempt over whatever there is.
@@ -164,6 +167,7 @@ impl Supervisor {
             reached: None,
             ready: None,
             cadence: Cadence::new(),
+            busy: None,
             lost: None,
             opened: false,
             insisted: false,
@@ -278,7 +282,7 @@ impl Supervisor {
     }
 
     /// Whether the latest look differs from the one before in what matters for reaching the first hop. An address that was merely learnt is
-    /// no difference; where no known address can be reached, any new address of ours is one.
+    /// no difference; where no known address can be reached, or none was known, any new address of ours is one.
     fn differs(&self, before: Option<&Look>) -> bool {
         let (Some(before), Some(now)) = (before, &self.look) else {
             return true;
@@ -289,7 +293,8 @@ impl Supervisor {
                 .get(address)
                 .is_some_and(|before| before != answer)
         });
-        let stuck = now.paths.is_empty() || matches!(self.reach(), Reach::Not(_));
+        let unknown = before.paths.is_empty() || now.paths.is_empty();
+        let stuck = unknown || matches!(self.reach(), Reach::Not(_));
         moved || stuck && before.snapshot.reaching() != now.snapshot.reaching()
     }
 

@@ -28,6 +28,12 @@ impl Supervisor {
                 self.discard_attempts();
                 self.cadence.restart(now);
                 self.dial_if_due(now);
+                if let Some(busy) = self.busy.clone()
+                    && self.cadence.turned_away(now)
+                    && matches!(self.phase, Phase::Seeking)
+                {
+                    self.show(Status::Retrying(busy));
+                }
             }
         }
     }
@@ -133,7 +139,9 @@ impl Supervisor {
                 None
             }
         };
-        if matches!(self.phase, Phase::Seeking) {
+        // In a silence that lasts, the line is not to change with every SYN.
+        let silence = self.status == Some(Status::Retrying(Failure::TimedOut));
+        if matches!(self.phase, Phase::Seeking) && !silence {
             self.show(Status::Dialling(path.clone()));
         }
         match self.settings.dialler {
@@ -227,7 +235,10 @@ impl Supervisor {
         match &failure {
             // The next fresh SYN is already planned.
             Failure::TimedOut | Failure::Unreachable(_) => {}
-            Failure::Busy { .. } => self.cadence.busy(now, self.random.f64()),
+            Failure::Busy { .. } => {
+                self.cadence.busy(now, self.random.f64());
+                self.busy = Some(failure.clone());
+            }
             Failure::Closed(_) | Failure::Foreign { .. } | Failure::Silent(_) => {
                 self.cadence.impersonated(now, self.random.f64());
             }

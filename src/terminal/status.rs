@@ -171,7 +171,9 @@ fn fit(text: &str, keys: &str, columns: usize) -> String {
     } else if beside(keys).len() == text.len() {
         format!("{text} {keys}")
     } else {
-        format!("{} {KEYS}", beside(KEYS))
+        // What follows these is cut off.
+        let whole = beside(KEYS).trim_end_matches([' ', ',', ';', ':']);
+        format!("{whole} {KEYS}")
     }
 }
 
@@ -207,6 +209,7 @@ mod tests {
             (35, "gw1: no route [Enter: now, q: quit]"),
             (34, "gw1: no route [?: keys]"),
             (20, "gw1: no ro [?: keys]"),
+            (15, "gw1 [?: keys]"),
         ] {
             assert_eq!(fit("gw1: no route", "[Enter: now, q: quit]", columns), line);
         }

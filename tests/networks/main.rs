@@ -3,10 +3,15 @@
 
 mod alerts;
 mod endings;
+mod log;
 mod moves;
+mod noise;
 mod outages;
 mod people;
+mod portals;
 mod processes;
 mod sessions;
+mod sleep;
+mod stalls;
 mod support;
 mod words;

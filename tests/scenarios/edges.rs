@@ -175,6 +175,50 @@ fn a_connection_that_waits_for_the_old_run_to_be_gone_is_kept_when_names_change(
 }
 
 #[test]
+fn the_first_change_after_a_name_was_resolved_is_a_reason_to_try_again() {
+    let lease = Net {
+        address: "10.0.0.8",
+        ..CAFE
+    };
+    for (now, deed) in [(CAFE, None), (lease, Some("dial 2"))] {
+        let mut world = World::new(Again::Attach, Dialler::Ours, true);
+        let mut unresolved = look(&[CAFE], Lookup::Found(CAFE.path()));
+        // The attempt that this one starts brings the name's addresses.
+        unresolved.paths.clear();
+        assert_eq!(deeds(&world.tell(Input::Looked(unresolved))), ["dial 1"]);
+        world.tell(Input::NotConnected {
+            attempt: AttemptId(1),
+            failure: Failure::Closed("203.0.113.5:22".parse().unwrap()),
+        });
+        let done = deeds(&world.look(&[now], Some(now)));
+        assert_eq!(done.first().map(String::as_str), deed, "{done:?}");
+    }
+}
+
+#[test]
+fn a_server_that_asked_us_to_stay_away_is_named_again_where_the_laptop_moved_to() {
+    let mut world = World::attached(HOME);
+    world.look(&[], None);
+    world.ended(1, Ending::EndedByUs);
+    world.look(&[CAFE], Some(CAFE));
+    let busy = Failure::Busy {
+        peer: "203.0.113.5:22".parse().unwrap(),
+        said: "Not allowed at this time".into(),
+    };
+    world.tell(Input::NotConnected {
+        attempt: AttemptId(2),
+        failure: busy.clone(),
+    });
+    world.look(&[], None);
+    let done = world.look(&[HOME], Some(HOME));
+    assert_eq!(deeds(&done), [""; 0]);
+    assert!(
+        done.contains(&Action::Show(Status::Retrying(busy))),
+        "{done:?}"
+    );
+}
+
+#[test]
 fn a_wake_starts_over_where_attempts_had_become_rare() {
     let mut world = World::new(Again::Attach, Dialler::Ours, true);
     world.look(&[HOME], Some(HOME));
@@ -183,4 +227,21 @@ fn a_wake_starts_over_where_attempts_had_become_rare() {
     world.look(&[HOME], Some(HOME));
     let dials = world.pass(Duration::from_secs(5));
     assert!(dials.len() >= 5, "{dials:?}");
+}
+
+#[test]
+fn in_a_silence_that_lasts_the_line_stays_as_it_is() {
+    let mut world = World::new(Again::Attach, Dialler::Ours, true);
+    world.look(&[HOME], Some(HOME));
+    world.tell(Input::NotConnected {
+        attempt: AttemptId(1),
+        failure: Failure::TimedOut,
+    });
+    let done = world.pass(Duration::from_secs(3));
+    let done: Vec<_> = done.into_iter().map(|(_, action)| action).collect();
+    assert!(deeds(&done).contains(&"dial 2".to_owned()), "{done:?}");
+    assert!(
+        !done.iter().any(|action| matches!(action, Action::Show(_))),
+        "{done:?}"
+    );
 }
