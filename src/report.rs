@@ -148,7 +148,11 @@ pub fn state(host: &str, status: &Status) -> (String, &'static str) {
                 Segments::Small => ", trying with small packets",
                 Segments::Usual => ", trying again",
             };
-            (format!("{}{then}", stuck(*stage)), WAITING)
+            let what = match stage {
+                Stage::KeyExchange => "the login hangs (MTU?)",
+                Stage::Authentication => "the login hangs",
+            };
+            (format!("{what}{then}"), WAITING)
         }
         Status::RetryingSsh(why) => (format!("{}, trying again", plain(why)), WAITING),
         Status::Parked(Need::Question(what)) => (
