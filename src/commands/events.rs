@@ -91,7 +91,10 @@ pub(super) fn run(events: &Events) -> Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    match runtime.block_on(print(events)) {
+    let ended = runtime.block_on(print(events));
+    // Not to wait for its threads: zbus connects in one, and a bus that hangs does not let it go.
+    runtime.shutdown_background();
+    match ended {
         Err(error)
             if error
                 .downcast_ref::<io::Error>()

@@ -84,7 +84,10 @@ pub(super) fn run(watch: &Watch, ssh: &OsStr, version: Version) -> Result<ExitCo
         }
         Err(Refusal::Failed(error)) => return Err(error),
     };
-    let exit = runtime.block_on(driver::keep(session))?;
+    let exit = runtime.block_on(driver::keep(session));
+    // Not to wait for its threads: zbus connects in one, and a bus that hangs does not let it go.
+    runtime.shutdown_background();
+    let exit = exit?;
     tracing::info!(?exit, "netroam ends");
     let (line, code) = report::exit(&host, &exit);
     if let Some(line) = line {

@@ -3,6 +3,7 @@
 use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus};
 
 use netroam_lab::{Lab, Net};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::support::{SOON, ended, eventually, netroam, nothing_left, shell, ssh, watch};
 
@@ -94,6 +95,39 @@ fn a_command_ends_with_its_own_status() {
             format!("{closed}{said}").trim_end()
         );
     }
+}
+
+#[test]
+fn a_bus_that_takes_nobody_any_more_holds_up_no_end() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    ended(&lab, &mut watch(&lab, &[], &["work", "true"]));
+    // As of a bus that is stopped: whoever connects waits (unix(7)) once its queue is full.
+    let address = SockAddr::unix(lab.home_dir().join("bus")).unwrap();
+    let socket = || Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+    let bus = socket();
+    bus.bind(&address).unwrap();
+    bus.listen(0).unwrap();
+    let mut waiting = Vec::new();
+    loop {
+        let client = socket();
+        client.set_nonblocking(true).unwrap();
+        if client.connect(&address).is_err() {
+            break;
+        }
+        waiting.push(client);
+    }
+    let bus = format!("unix:path={}/bus", lab.home_dir().display());
+    let env = [
+        ("DBUS_SYSTEM_BUS_ADDRESS", bus.as_str()),
+        ("DBUS_SESSION_BUS_ADDRESS", bus.as_str()),
+    ];
+    let config = lab.ssh_config();
+    let config = config.to_str().unwrap();
+    let netroam = netroam().to_str().unwrap();
+    let words = [netroam, "watch", "-F", config, "work", "exit 7"];
+    let mut piped = lab.piped(&words, &env).unwrap();
+    assert_eq!(code(piped.wait_exit(SOON).unwrap()), 7);
 }
 
 #[test]
