@@ -78,13 +78,17 @@ impl Supervisor {
         }
     }
 
-    /// Starts over without giving up what is under way.
-    pub(super) fn seek_beside(&mut self, now: Time) {
+    /// Starts over without giving up what is under way. Where there was no path, that is an attempt which has just found this one.
+    pub(super) fn seek_beside(&mut self, now: Time, first: bool) {
         if self.without {
             self.seek(now);
         } else if self.ready.is_none() {
             self.cadence.restart(now);
-            self.dial_if_due(now);
+            if first && !self.attempts.is_empty() {
+                self.cadence.made(now);
+            } else {
+                self.dial_if_due(now);
+            }
         }
     }
 
