@@ -218,7 +218,20 @@ impl Supervisor {
             if online && matches!(failure, Failure::Resolve(_) | Failure::NoSuchName(_)) {
                 self.cadence.refused(now, self.random.f64());
             }
-            return self.show(Status::NoPath(why));
+            return self.show(match failure {
+                // It names what is missing.
+                Failure::Local(_) => Status::Retrying(failure),
+                Failure::Resolve(_)
+                | Failure::NoSuchName(_)
+                | Failure::Astray(_)
+                | Failure::Unreachable(_)
+                | Failure::TimedOut
+                | Failure::Refused(_)
+                | Failure::Closed(_)
+                | Failure::Silent(_)
+                | Failure::Foreign { .. }
+                | Failure::Busy { .. } => Status::NoPath(why),
+            });
         }
         if self.without && matches!(self.phase, Phase::Seeking) {
             if self.attempts.is_empty() {
