@@ -226,7 +226,12 @@ impl Driver {
     async fn received(&mut self, message: Message) {
         match message {
             Message::Progress(attempt, Progress::Reached) => self.tell(Input::Reached(attempt)),
-            Message::Progress(_, Progress::Resolved(addresses)) => self.sight.learn(addresses),
+            Message::Progress(_, Progress::Resolved(addresses)) => {
+                if self.sight.learn(addresses) {
+                    // What becomes of the attempt is judged by the paths to where it goes.
+                    self.look_now().await;
+                }
+            }
             Message::Dialled(attempt, result) => self.dialled(attempt, result).await,
             Message::FirstHop(run, addresses) => self.assume(run, addresses).await,
             Message::Probed(number, run, answer) => {
@@ -272,10 +277,6 @@ impl Driver {
             }
             Err(failure) => {
                 tracing::info!(attempt = attempt.0, %failure, "not connected");
-                if matches!(failure, Failure::Astray(_)) {
-                    // Where the name leads was learnt just now.
-                    self.look_now().await;
-                }
                 self.tell(Input::NotConnected { attempt, failure });
             }
         }

@@ -77,10 +77,13 @@ impl Sight {
         self.good.clone()
     }
 
-    /// Notes what the resolver says now. What it said elsewhere stays to be looked at: a path to it may yet matter to a run.
-    pub(super) fn learn(&mut self, addresses: Vec<IpAddr>) {
+    /// Notes what the resolver says now; true if the last look did not ask for all of it. What it said elsewhere stays to be looked at: a
+    /// path to it may yet matter to a run.
+    pub(super) fn learn(&mut self, addresses: Vec<IpAddr>) -> bool {
+        let unseen = addresses.iter().any(|address| !self.seen.contains(address));
         let older = std::mem::take(&mut self.resolved);
         self.resolved = first_of(addresses.into_iter().chain(older), MOST);
+        unseen
     }
 
     /// Notes an address that answered; true if the last look did not ask for it.

@@ -104,13 +104,18 @@ impl Cadence {
             return false;
         }
         self.allowance -= 1;
+        self.made(now);
+        true
+    }
+
+    /// An attempt is under way since `now`: plans the one after it as if this one met silence.
+    pub(super) fn made(&mut self, now: Time) {
         let silent_for = now.since(self.began);
         let interval = SILENCE
             .iter()
             .find(|(until, _)| silent_for < *until)
             .map_or(SILENCE_LAST, |(_, interval)| *interval);
-        self.next = Some(now + interval);
-        true
+        self.plan(now + interval);
     }
 
     /// Somebody else answered in the server's place.

@@ -276,8 +276,12 @@ impl Supervisor {
         match &self.phase {
             Phase::Running(_) => self.judge_run(now),
             Phase::Seeking if self.differs(before.as_ref()) => self.seek_anew(now),
-            Phase::Seeking if self.invites(before.as_ref()) => self.seek_beside(now),
-            Phase::Seeking | Phase::Parked(_) | Phase::Leaving | Phase::Over => {}
+            Phase::Seeking => {
+                if let Some(first) = self.invites(before.as_ref()) {
+                    self.seek_beside(now, first);
+                }
+            }
+            Phase::Parked(_) | Phase::Leaving | Phase::Over => {}
         }
     }
 
@@ -299,23 +303,18 @@ impl Supervisor {
     }
 
     /// Whether the latest look, which does not differ, is a reason to dial all the same: an address that was learnt meanwhile is the first
-    /// that can be reached, or there is another network under a tunnel whose path is as it was.
-    fn invites(&self, before: Option<&Look>) -> bool {
-        let (Some(before), Some(now)) = (before, &self.look) else {
-            return false;
+    /// that can be reached (true), or there is another network under a tunnel whose path is as it was (false).
+    fn invites(&self, before: Option<&Look>) -> Option<bool> {
+        let (before, now) = (before?, self.look.as_ref()?);
+        let Reach::Over(path) = seek::reach(now, &self.wanted) else {
+            return None;
         };
-        match seek::reach(now, &self.wanted) {
-            Reach::Not(_) => false,
-            Reach::Over(path) => {
-                let first = matches!(seek::reach(before, &self.wanted), Reach::Not(_));
-                let beneath = || {
-                    !now.snapshot
-                        .reaching()
-                        .is_subset(&before.snapshot.reaching())
-                };
-                first || path.is_some_and(|path| path.tunnel) && beneath()
-            }
-        }
+        let first = matches!(seek::reach(before, &self.wanted), Reach::Not(_));
+        let beneath = || {
+            let (before, now) = (before.snapshot.reaching(), now.snapshot.reaching());
+            !now.is_subset(&before)
+        };
+        (first || path.is_some_and(|path| path.tunnel) && beneath()).then_some(first)
     }
 
     fn person(&mut self, now: Time, wish: Wish) {

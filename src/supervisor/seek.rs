@@ -84,13 +84,17 @@ impl Supervisor {
         }
     }
 
-    /// Starts over without giving up what is under way.
-    pub(super) fn seek_beside(&mut self, now: Time) {
+    /// Starts over without giving up what is under way. Where there was no path, that is an attempt which has just found this one.
+    pub(super) fn seek_beside(&mut self, now: Time, first: bool) {
         if self.without {
             self.seek(now);
         } else if self.ready.is_none() {
             self.cadence.restart(now);
-            self.dial_if_due(now);
+            if first && !self.attempts.is_empty() {
+                self.cadence.made(now);
+            } else {
+                self.dial_if_due(now);
+            }
         }
     }
 
@@ -222,7 +226,20 @@ impl Supervisor {
             if online && matches!(failure, Failure::Resolve(_) | Failure::NoSuchName(_)) {
                 self.cadence.refused(now, self.random.f64());
             }
-            return self.show(Status::NoPath(why));
+            return self.show(match failure {
+                // It names what is missing.
+                Failure::Local(_) => Status::Retrying(failure),
+                Failure::Resolve(_)
+                | Failure::NoSuchName(_)
+                | Failure::Astray(_)
+                | Failure::Unreachable(_)
+                | Failure::TimedOut
+                | Failure::Refused(_)
+                | Failure::Closed(_)
+                | Failure::Silent(_)
+                | Failure::Foreign { .. }
+                | Failure::Busy { .. } => Status::NoPath(why),
+            });
         }
         if self.without && matches!(self.phase, Phase::Seeking) {
             if self.attempts.is_empty() {

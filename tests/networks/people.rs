@@ -214,3 +214,25 @@ fn a_key_that_is_refused_on_a_reconnect_waits_for_enter() {
     terminal.type_keys("\r").unwrap();
     ticking(&terminal, clock::wall());
 }
+
+#[test]
+fn a_host_that_is_reached_past_the_tunnel_is_not_dialled_until_enter() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    lab.tunnel_up(2).unwrap();
+    // One that does not lead to this host.
+    let (v4, v6) = (Lab::SERVER_V4, Lab::SERVER_V6);
+    let past = format!("ip route del {v4} dev vpn0; ip -6 route del {v6} dev vpn0");
+    lab.laptop().sh(&past).unwrap();
+    let (sniffer, began) = (lab.sniff().unwrap(), clock::wall());
+    let terminal = watch(&lab, &["--via", "tunnel", "--session", "people"], &["work"]);
+    status(
+        &terminal,
+        "netroam: waiting for a tunnel to work; last attempt: ",
+    );
+    pause(1.5);
+    let sent = sniffer.to_server(began);
+    assert!(sent.is_empty(), "{sent:?}");
+    terminal.type_keys("\r").unwrap();
+    prompt(&terminal);
+}

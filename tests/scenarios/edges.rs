@@ -245,3 +245,27 @@ fn in_a_silence_that_lasts_the_line_stays_as_it_is() {
         "{done:?}"
     );
 }
+
+#[test]
+fn an_attempt_that_finds_the_only_address_with_a_path_is_not_the_last() {
+    let mut world = World::attached(HOME);
+    world.look(&[], None);
+    world.ended(1, Ending::EndedByUs);
+    assert_eq!(deeds(&world.look(&[V6], None)), ["dial 2"]);
+    let mut found = look(&[V6], Lookup::None(NoPath::NoRoute));
+    found
+        .paths
+        .insert(ip("2001:db8::5"), Lookup::Found(V6.path()));
+    assert_eq!(
+        deeds(&world.tell(Input::Looked(found))),
+        [""; 0],
+        "the server is dialled already"
+    );
+    let failure = Failure::Refused(format!("{SERVER}:22").parse().unwrap());
+    let done = world.tell(Input::NotConnected {
+        attempt: AttemptId(2),
+        failure: failure.clone(),
+    });
+    assert_eq!(done, [Action::Show(Status::Retrying(failure))]);
+    assert!(world.supervisor.poll_timeout().is_some());
+}
