@@ -267,7 +267,7 @@ pub enum Status {
     Waiting {
         /// What is wanted.
         wanted: Wanted,
-        /// The interface over which the session was attached last, if known.
+        /// The interface over which the session was attached last, if known, and if it is one that is wanted.
         last: Option<String>,
         /// What became of the attempt that a person wanted all the same.
         failure: Option<Failure>,

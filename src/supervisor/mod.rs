@@ -332,6 +332,8 @@ impl Supervisor {
                     Phase::Running(_) | Phase::Leaving | Phase::Over => return,
                     Phase::Parked(Need::Question(_)) => self.insisted = true,
                     Phase::Parked(Need::TakenOver | Need::ContextGone) => self.opened = false,
+                    // It is as good as there, when the old run is gone.
+                    Phase::Seeking if self.ready.is_some() => return,
                     Phase::Seeking => {
                         let offered = matches!(self.status, Some(Status::Waiting { .. }));
                         self.without |= offered || self.waits_for_wanted();

@@ -163,7 +163,8 @@ impl Supervisor {
 
     /// Asks a doubtful run over the present path, once per path, and dials meanwhile so that nothing is lost if the answer is no.
     pub(super) fn ask(&mut self, now: Time) {
-        if self.probe() {
+        // A run that a person let go past the tunnel is asked where nothing else may be dialled.
+        if self.probe() && !self.waits_for_wanted() {
             self.seek(now);
         }
     }

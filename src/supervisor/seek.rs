@@ -44,7 +44,11 @@ impl Supervisor {
             Wanted::Anything => Status::NoPath(why),
             wanted @ (Wanted::Tunnel | Wanted::Interface(_)) => Status::Waiting {
                 wanted: wanted.clone(),
-                last: self.last.as_ref().map(|path| path.interface.clone()),
+                last: self
+                    .last
+                    .as_ref()
+                    .filter(|path| wanted.admits(path))
+                    .map(|path| path.interface.clone()),
                 failure,
             },
         });

@@ -5,7 +5,7 @@ use std::time::Duration;
 use netroam::{
     connect::Failure,
     ssh::Ending,
-    supervisor::{Action, Again, Answer, AttemptId, Dialler, Exit, Input, RunId, Status},
+    supervisor::{Action, Again, Answer, AttemptId, Dialler, Exit, Input, RunId, Status, Wish},
 };
 
 use netroam_platform::{Lookup, NoPath};
@@ -163,11 +163,12 @@ fn an_attempt_is_not_given_up_because_the_other_family_gets_a_path_too() {
 }
 
 #[test]
-fn a_connection_that_waits_for_the_old_run_to_be_gone_is_kept_when_names_change() {
+fn a_connection_that_waits_for_the_old_run_to_be_gone_is_kept() {
     let mut world = World::attached(HOME);
     world.look(&[CAFE], Some(CAFE));
     world.connected(2, CAFE);
     assert_eq!(deeds(&world.tell(Input::NamesChanged)), [""; 0]);
+    assert_eq!(deeds(&world.tell(Input::Person(Wish::Now))), [""; 0]);
     assert_eq!(
         deeds(&world.ended(1, Ending::EndedByUs)),
         ["start 2 over 2"]

@@ -351,6 +351,12 @@ fn a_run_that_a_person_let_go_without_the_tunnel_is_not_given_up_without_a_word(
     assert_eq!(deeds(&world.look(&[HOME, CAFE], Some(CAFE))), ["probe 1"]);
     let mut done = world.probed(1, Answer::Silent);
     assert_eq!(deeds(&done), ["end 1"]);
+    let waits = Status::Waiting {
+        wanted: Wanted::Tunnel,
+        last: None,
+        failure: None,
+    };
+    assert_eq!(shown(&done), Some(&waits), "home is no tunnel to look for");
     done = world.ended(1, Ending::EndedByUs);
     assert!(
         done.iter().any(|action| matches!(action, Action::Say(_))),
