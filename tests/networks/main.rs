@@ -3,9 +3,12 @@
 
 mod endings;
 mod moves;
+mod names;
 mod outages;
 mod people;
 mod processes;
 mod sessions;
 mod support;
+mod tunnels;
+mod vpn;
 mod words;
