@@ -61,10 +61,16 @@ pub enum Again {
 }
 
 /// What is fixed for the life of a session.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not exclude each other"
+)]
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Who dials.
     pub dialler: Dialler,
+    /// Where ssh dials: the first hop has a name or an address that netroam knows, too.
+    pub hop_known: bool,
     /// What follows a loss.
     pub again: Again,
     /// A terminal is there, on which netroam can ask for a key.
@@ -283,8 +289,10 @@ impl Supervisor {
                 .get(address)
                 .is_some_and(|before| before != answer)
         });
+        // Nothing could be said of a path before.
+        let found = self.wants_first_hop(Some(before)) && !now.paths.is_empty();
         let stuck = now.paths.is_empty() || matches!(self.reach(), Reach::Not(_));
-        moved || stuck && before.snapshot.reaching() != now.snapshot.reaching()
+        moved || found || stuck && before.snapshot.reaching() != now.snapshot.reaching()
     }
 
     fn person(&mut self, now: Time, wish: Wish) {

@@ -3,8 +3,8 @@
 use netroam_platform::{Lookup, NoPath, clock::Time};
 
 use super::{
-    Action, AttemptId, Connection, Dialler, Phase, Purpose, Reach, Run, RunId, Segments, State,
-    Status, Supervisor, Verdict, Wanted, found, judge, judge::astray, login,
+    Action, AttemptId, Connection, Dialler, Look, Phase, Purpose, Reach, Run, RunId, Segments,
+    State, Status, Supervisor, Verdict, Wanted, found, judge, judge::astray, login,
 };
 use crate::connect::Failure;
 
@@ -143,8 +143,21 @@ impl Supervisor {
                     },
                 });
             }
+            // ssh asks nobody before it sends.
+            Dialler::Ssh if self.wants_first_hop(self.look.as_ref()) => {
+                self.act(Action::FindFirstHop);
+            }
             Dialler::Ssh => self.start(now, None),
         }
+    }
+
+    /// Whether ssh must not be started before the first hop's addresses are known, which `look` does not have: only of an address can be
+    /// said over what path it is reached.
+    pub(super) fn wants_first_hop(&self, look: Option<&Look>) -> bool {
+        self.settings.dialler == Dialler::Ssh
+            && self.settings.hop_known
+            && self.wanted_now() != Wanted::Anything
+            && look.is_some_and(|look| look.paths.is_empty())
     }
 
     /// What is wanted of the path of an attempt that is made now.

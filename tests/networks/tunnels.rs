@@ -140,6 +140,35 @@ fn an_mtu_hole_on_the_way_back_is_enough() {
 }
 
 #[test]
+fn where_ssh_dials_itself_it_is_not_started_before_a_tunnel_leads_there() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    lab.start_probe(Mux::Screen, "probe").unwrap();
+    let useless = lab.wireguard(&["10.77.0.0/24"]).unwrap();
+    let sniffer = lab.sniff().unwrap();
+    let since = clock::wall();
+    let own = ["--session", "probe", "--dial", "ssh", "--via", "tunnel"];
+    let terminal = watch(&lab, &own, &["inside"]);
+    status(&terminal, "waiting for a tunnel to inside [");
+    useless.up().unwrap();
+    pause(3.0);
+    let sent = sniffer.to_server(since);
+    assert!(sent.is_empty() && ssh(&terminal).is_empty(), "{sent:?}");
+    lab.tunnel_up(2).unwrap();
+    ticking(&terminal, since);
+    lab.tunnel_down();
+    status(&terminal, "waiting for a tunnel to inside, last seen vpn0");
+    eventually("ssh to be gone", || ssh(&terminal).is_empty());
+    let down = clock::wall();
+    lab.move_to(Net::Cafe).unwrap();
+    pause(2.0);
+    let sent = sniffer.to_server(down);
+    assert!(sent.is_empty() && ssh(&terminal).is_empty(), "{sent:?}");
+    lab.tunnel_up(3).unwrap();
+    ticking(&terminal, down);
+}
+
+#[test]
 fn a_bridge_a_veth_and_a_tap_in_a_bridge_are_no_tunnels() {
     let lab = Lab::new().unwrap();
     lab.arrive(Net::Home).unwrap();

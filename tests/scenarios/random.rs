@@ -137,7 +137,7 @@ impl Books {
             Action::Kill(run) => assert!(self.silenced.remove(&run)),
             Action::Probe { run, .. } | Action::Hold(run) => assert_eq!(self.live, Some(run)),
             Action::Finish(_) => self.over = true,
-            Action::Learn { .. } | Action::Show(_) | Action::Say(_) => {}
+            Action::FindFirstHop | Action::Learn { .. } | Action::Show(_) | Action::Say(_) => {}
         }
     }
 }
