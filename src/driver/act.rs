@@ -49,6 +49,7 @@ impl Driver {
                 over,
                 segments,
             } => self.dial(attempt, over, segments),
+            Action::FindFirstHop => self.find_first_hop(None),
             Action::Discard(attempt) => self.discard(attempt),
             Action::Start {
                 run,
@@ -184,23 +185,28 @@ impl Driver {
 
     /// Looks for what the connections of ssh's own making stand on, as far as that is not known: perhaps the name did not resolve before.
     pub(super) fn find_first_hops(&self) {
+        for (run, _) in self.runs.iter().filter(|(_, run)| !run.placed) {
+            self.find_first_hop(Some(*run));
+        }
+    }
+
+    /// Asks for the addresses of the first hop that this run of ssh, or the next one, dials by itself.
+    fn find_first_hop(&self, run: Option<RunId>) {
         let (Dialler::Ssh, Some(hop)) = (self.session.dialler, &self.session.first_hop) else {
             return;
         };
-        for (run, _) in self.runs.iter().filter(|(_, run)| !run.placed) {
-            let (run, hop, target) = (*run, hop.clone(), self.session.target.clone());
-            let (resolver, messages) = (Arc::clone(&self.resolver), self.messages.clone());
-            tokio::spawn(async move {
-                match resolver.addresses(&hop.host, hop.port).await {
-                    Ok(addresses) => {
-                        let wanted = addresses.iter().filter(|address| target.admits(address));
-                        let wanted = wanted.map(SocketAddr::ip).collect();
-                        report_to(&messages, Message::FirstHop(run, wanted));
-                    }
-                    Err(error) => tracing::warn!(hop.host, error, "the first hop does not resolve"),
+        let (hop, target) = (hop.clone(), self.session.target.clone());
+        let (resolver, messages) = (Arc::clone(&self.resolver), self.messages.clone());
+        tokio::spawn(async move {
+            match resolver.addresses(&hop.host, hop.port).await {
+                Ok(addresses) => {
+                    let wanted = addresses.iter().filter(|address| target.admits(address));
+                    let wanted = wanted.map(SocketAddr::ip).collect();
+                    report_to(&messages, Message::FirstHop(run, wanted));
                 }
-            });
-        }
+                Err(error) => tracing::warn!(hop.host, error, "the first hop does not resolve"),
+            }
+        });
     }
 
     fn end(&mut self, id: RunId, reason: &Reason) {

@@ -141,7 +141,10 @@ impl Ear {
                 report_to(&self.messages, Message::Authenticated(self.id));
             }
             if let LogEvent::Connecting(address) = event {
-                report_to(&self.messages, Message::FirstHop(self.id, vec![address]));
+                report_to(
+                    &self.messages,
+                    Message::FirstHop(Some(self.id), vec![address]),
+                );
             }
             self.heard.push(event);
         }

@@ -57,8 +57,8 @@ const GRACE: Duration = Duration::from_millis(250);
 enum Message {
     Progress(AttemptId, Progress),
     Dialled(AttemptId, Result<Dialled, Failure>),
-    /// ssh dials by itself: the addresses of the first hop that it will try, or the one that it tries.
-    FirstHop(RunId, Vec<IpAddr>),
+    /// ssh dials by itself: the addresses of the first hop that it will try, or the one that it tries; this run of it, or the next.
+    FirstHop(Option<RunId>, Vec<IpAddr>),
     /// The answer to the question of this number.
     Probed(u64, RunId, Answer),
     KeyExchanged(RunId),
@@ -104,6 +104,7 @@ pub async fn keep(session: Session) -> Result<Exit> {
     let terminal = Terminal::open().map(Rc::new);
     let settings = Settings {
         dialler: session.dialler,
+        hop_known: session.first_hop.is_some(),
         again: session.again,
         attended: terminal.is_some(),
         // ssh asks on the terminal, whatever our input is (readpass.c).
@@ -283,11 +284,12 @@ impl Driver {
     }
 
     /// ssh dials: its connection will stand on what the kernel answers now for the first hop.
-    async fn assume(&mut self, run: RunId, addresses: Vec<IpAddr>) {
+    async fn assume(&mut self, run: Option<RunId>, addresses: Vec<IpAddr>) {
         self.sight.learn(addresses.clone());
         let look = self.sight.look().await;
         let connection = sight::expected(&look, &addresses);
         self.tell(Input::Looked(look));
+        let Some(run) = run else { return };
         if let Some(live) = self.runs.get_mut(&run) {
             live.placed = connection.is_some();
         }

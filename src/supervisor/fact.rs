@@ -127,6 +127,8 @@ pub enum Action {
         /// How large a segment may be.
         segments: Segments,
     },
+    /// Find out the addresses of the first hop that ssh will dial, and look for the paths to them.
+    FindFirstHop,
     /// Give up this attempt and close its socket if it has one.
     Discard(AttemptId),
     /// Start ssh.

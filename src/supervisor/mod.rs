@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use netroam_platform::{NoPath, Path, clock::Time};
+use netroam_platform::{Path, clock::Time};
 
 mod adrift;
 mod cadence;
@@ -21,6 +21,7 @@ mod endings;
 mod fact;
 mod judge;
 mod login;
+mod reach;
 mod run;
 mod seek;
 mod via;
@@ -34,6 +35,7 @@ pub use via::{Via, Wanted};
 
 use crate::connect::Failure;
 use cadence::Cadence;
+use reach::Reach;
 use run::{Run, State, found};
 
 /// A run that ends sooner than this after authentication counts as a refusal, so that a server which drops us at once is not hammered.
@@ -62,10 +64,16 @@ pub enum Again {
 }
 
 /// What is fixed for the life of a session.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not exclude each other"
+)]
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Who dials.
     pub dialler: Dialler,
+    /// Where ssh dials: the first hop has a name or an address that netroam knows, too.
+    pub hop_known: bool,
     /// What follows a loss.
     pub again: Again,
     /// A terminal is there, on which netroam can ask for a key.
@@ -272,10 +280,10 @@ impl Supervisor {
 
     fn looked(&mut self, now: Time, look: Look) {
         let before = self.look.replace(look);
-        self.judge_ready();
+        let kept = self.judge_ready();
         match &self.phase {
             Phase::Running(_) => self.judge_run(now),
-            Phase::Seeking if self.differs(before.as_ref()) => self.seek_anew(now),
+            Phase::Seeking if !kept || self.differs(before.as_ref()) => self.seek_anew(now),
             Phase::Seeking => {
                 if let Some(first) = self.invites(before.as_ref()) {
                     self.seek_beside(now, first);
@@ -283,38 +291,6 @@ impl Supervisor {
             }
             Phase::Parked(_) | Phase::Leaving | Phase::Over => {}
         }
-    }
-
-    /// Whether the latest look differs from the one before in what matters for reaching the first hop. An address that was merely learnt is
-    /// no difference; where no known address can be reached, or none was known, any new address of ours is one.
-    fn differs(&self, before: Option<&Look>) -> bool {
-        let (Some(before), Some(now)) = (before, &self.look) else {
-            return true;
-        };
-        let moved = now.paths.iter().any(|(address, answer)| {
-            before
-                .paths
-                .get(address)
-                .is_some_and(|before| before != answer)
-        });
-        let unknown = before.paths.is_empty() || now.paths.is_empty();
-        let stuck = unknown || matches!(self.reach(), Reach::Not(_));
-        moved || stuck && before.snapshot.reaching() != now.snapshot.reaching()
-    }
-
-    /// Whether the latest look, which does not differ, is a reason to dial all the same: an address that was learnt meanwhile is the first
-    /// that can be reached (true), or there is another network under a tunnel whose path is as it was (false).
-    fn invites(&self, before: Option<&Look>) -> Option<bool> {
-        let (before, now) = (before?, self.look.as_ref()?);
-        let Reach::Over(path) = seek::reach(now, &self.wanted) else {
-            return None;
-        };
-        let first = matches!(seek::reach(before, &self.wanted), Reach::Not(_));
-        let beneath = || {
-            let (before, now) = (before.snapshot.reaching(), now.snapshot.reaching());
-            !now.is_subset(&before)
-        };
-        (first || path.is_some_and(|path| path.tunnel) && beneath()).then_some(first)
     }
 
     fn person(&mut self, now: Time, wish: Wish) {
@@ -380,10 +356,4 @@ impl Supervisor {
     fn act(&mut self, action: Action) {
         self.actions.push_back(action);
     }
-}
-
-/// Whether, and over which path, the first hop can be reached.
-enum Reach {
-    Over(Option<Path>),
-    Not(NoPath),
 }

@@ -3,8 +3,8 @@
 use netroam_platform::{Lookup, NoPath, clock::Time};
 
 use super::{
-    Action, AttemptId, Connection, Dialler, Look, Phase, Purpose, Reach, Run, RunId, Segments,
-    State, Status, Supervisor, Verdict, Wanted, found, judge, judge::astray, login,
+    Action, AttemptId, Connection, Dialler, Phase, Purpose, Reach, Run, RunId, Segments, State,
+    Status, Supervisor, Verdict, Wanted, found, judge, login,
 };
 use crate::connect::Failure;
 
@@ -52,11 +52,6 @@ impl Supervisor {
                 failure,
             },
         });
-    }
-
-    /// Whether there is nothing to do before a path comes that is wanted.
-    pub(super) fn waits_for_wanted(&self) -> bool {
-        self.wanted != Wanted::Anything && matches!(self.reach(), Reach::Not(_))
     }
 
     fn dialled_path_is_there(&self) -> bool {
@@ -172,12 +167,16 @@ impl Supervisor {
                     self.cadence.stop();
                 }
             }
+            // ssh asks nobody before it sends.
+            Dialler::Ssh if self.wants_first_hop(self.look.as_ref()) => {
+                self.act(Action::FindFirstHop);
+            }
             Dialler::Ssh => self.start(now, None),
         }
     }
 
     /// What is wanted of the path of an attempt that is made now.
-    fn wanted_now(&self) -> Wanted {
+    pub(super) fn wanted_now(&self) -> Wanted {
         if self.without {
             Wanted::Anything
         } else {
@@ -287,16 +286,20 @@ impl Supervisor {
         }
     }
 
-    /// A connection that waits for its run is judged like a run.
-    pub(super) fn judge_ready(&mut self) {
+    /// A connection that waits for its run is judged like a run; false if it was given up.
+    pub(super) fn judge_ready(&mut self) -> bool {
         if let (Some((_, connection)), Some(look)) = (&self.ready, &self.look) {
             let wanted = self.wanted_now();
             let path = found(look, connection, &wanted);
             match judge(connection, path.as_ref(), &wanted, look) {
                 Verdict::Alive | Verdict::Unknown | Verdict::Doubtful(_) => {}
-                Verdict::Cut(_) | Verdict::Severed(_) | Verdict::Dead(_) => self.discard_attempts(),
+                Verdict::Cut(_) | Verdict::Severed(_) | Verdict::Dead(_) => {
+                    self.discard_attempts();
+                    return false;
+                }
             }
         }
+        true
     }
 
     /// Starts the run for which a connection waits, once nothing stands in its way.
@@ -364,42 +367,4 @@ impl Supervisor {
             self.act(Action::Discard(attempt));
         }
     }
-
-    /// Whether the first hop can be reached as it is wanted, by what the kernel said last.
-    pub(super) fn reach(&self) -> Reach {
-        self.look
-            .as_ref()
-            .map_or(Reach::Over(None), |look| reach(look, &self.wanted))
-    }
-}
-
-/// Whether the first hop can be reached over what is wanted, by this look.
-pub(super) fn reach(look: &Look, wanted: &Wanted) -> Reach {
-    if look.paths.is_empty() {
-        let possible = match wanted {
-            Wanted::Anything => look.snapshot.online(),
-            Wanted::Tunnel | Wanted::Interface(_) => wanted.possible(&look.snapshot),
-        };
-        return if possible {
-            Reach::Over(None)
-        } else {
-            Reach::Not(NoPath::NoRoute)
-        };
-    }
-    let mut answer = Reach::Not(NoPath::NoRoute);
-    for lookup in look.paths.values() {
-        if astray(lookup, wanted) {
-            continue;
-        }
-        match lookup {
-            Lookup::Found(path) => return Reach::Over(Some(path.clone())),
-            Lookup::Unknown(_) => answer = Reach::Over(None),
-            Lookup::None(why) => {
-                if matches!(answer, Reach::Not(NoPath::NoRoute)) {
-                    answer = Reach::Not(why.clone());
-                }
-            }
-        }
-    }
-    answer
 }

@@ -270,3 +270,15 @@ fn an_attempt_that_finds_the_only_address_with_a_path_is_not_the_last() {
     assert_eq!(done, [Action::Show(Status::Retrying(failure))]);
     assert!(world.supervisor.poll_timeout().is_some());
 }
+
+#[test]
+fn a_connection_whose_address_goes_while_it_waits_for_the_old_run_is_dialled_anew() {
+    let mut world = World::attached(HOME);
+    assert_eq!(deeds(&world.look(&[CAFE], Some(CAFE))), ["end 1", "dial 2"]);
+    world.connected(2, CAFE);
+    // The kernel's answer lags behind.
+    assert_eq!(
+        deeds(&world.look(&[], Some(CAFE)))[..2],
+        ["discard 2", "dial 3"]
+    );
+}

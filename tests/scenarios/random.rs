@@ -143,7 +143,7 @@ impl Books {
             Action::Probe { run, .. } | Action::Hold(run) => assert_eq!(self.live, Some(run)),
             Action::Finish(_) => self.over = true,
             Action::Show(ref status) => self.parked = matches!(status, Status::Parked(_)),
-            Action::Learn { .. } | Action::Say(_) => {}
+            Action::FindFirstHop | Action::Learn { .. } | Action::Say(_) => {}
         }
     }
 }

@@ -139,6 +139,34 @@ fn a_name_without_known_addresses_is_asked_for_only_where_a_tunnel_is() {
 }
 
 #[test]
+fn where_ssh_dials_it_is_not_started_before_its_first_hop_is_known_to_be_behind_a_tunnel() {
+    let unresolved = || {
+        let mut look = look(&[CAFE, VPN], Lookup::Found(CAFE.path()));
+        look.paths.clear();
+        Input::Looked(look)
+    };
+    let via = |via| World::via(Again::Attach, Dialler::Ssh, true, via, None);
+    let mut world = via(Via::Tunnel);
+    assert_eq!(deeds(&world.tell(unresolved())), ["find the first hop"]);
+    // It is not behind this one.
+    assert_eq!(deeds(&world.look(&[CAFE, VPN], Some(CAFE))), NOTHING);
+    assert_eq!(world.supervisor.poll_timeout(), None);
+    let done = world.look(&[CAFE, VPN], Some(VPN));
+    assert_eq!(deeds(&done), ["start 1 asking opening"]);
+
+    let mut world = via(Via::Tunnel);
+    world.tell(unresolved());
+    assert!(
+        world.supervisor.poll_timeout().is_some(),
+        "the answer may be lost"
+    );
+    let done = world.look(&[CAFE, VPN], Some(VPN));
+    assert_eq!(deeds(&done), ["start 1 asking opening"]);
+    let mut world = via(Via::Any);
+    assert_eq!(deeds(&world.tell(unresolved())), ["start 1 asking opening"]);
+}
+
+#[test]
 fn an_interface_is_wanted_by_its_name() {
     let via: Via = "wg*".parse().unwrap();
     let mut world = World::via(Again::Attach, Dialler::Ours, true, via, None);

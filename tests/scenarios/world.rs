@@ -87,6 +87,7 @@ impl World {
     ) -> Self {
         let settings = Settings {
             dialler,
+            hop_known: true,
             again,
             attended,
             askable: attended,
@@ -261,6 +262,7 @@ pub(crate) fn deeds(actions: &[Action]) -> Vec<String> {
                 patience.map_or(String::new(), |time| format!(" for {time:?}"))
             )),
             Action::Finish(_) => Some("finish".into()),
+            Action::FindFirstHop => Some("find the first hop".into()),
             Action::Learn { .. } | Action::Show(_) | Action::Say(_) => None,
         })
         .collect()

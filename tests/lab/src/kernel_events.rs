@@ -1,5 +1,6 @@
 //! What the kernel announces on the laptop, and when: the zero of every reaction time.
 
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::SystemTime;
 
@@ -22,6 +23,8 @@ pub struct KernelEvent {
     pub kind: &'static str,
     /// It is about a default route, of either family.
     pub default_route: bool,
+    /// The network that a route is about, without its prefix's length; none for a default route, and for what is no route.
+    pub destination: Option<IpAddr>,
 }
 
 /// Records the announcements of links, addresses and routes. Dropping it ends the record.
@@ -78,15 +81,34 @@ fn take_in(socket: BorrowedFd<'_>, at: SystemTime, events: &mut Vec<KernelEvent>
         // struct rtmsg of linux/rtnetlink.h follows for routes: u8 family, u8 destination's prefix length.
         while let Some(&[l0, l1, l2, l3, t0, t1]) = rest.first_chunk::<6>() {
             let kind = kind_of(u16::from_ne_bytes([t0, t1]));
+            let size = usize::try_from(u32::from_ne_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
+            let route = rest.get(..size).filter(|_| kind.ends_with("ROUTE"));
+            let destination = route.and_then(destination_of);
             let default_route = kind.ends_with("ROUTE") && rest.get(17) == Some(&0);
             events.push(KernelEvent {
                 at,
                 kind,
                 default_route,
+                destination,
             });
-            let size = usize::try_from(u32::from_ne_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
             rest = rest.get(size.next_multiple_of(4).max(16)..).unwrap_or(&[]);
         }
+    }
+}
+
+/// `RTA_DST` of linux/rtnetlink.h among the attributes (u16 length, u16 type, 4-aligned) that follow the 12 bytes of
+/// struct rtmsg.
+fn destination_of(message: &[u8]) -> Option<IpAddr> {
+    let mut rest = message.get(28..)?;
+    loop {
+        let &[l0, l1, t0, t1] = rest.first_chunk::<4>()?;
+        let size = usize::from(u16::from_ne_bytes([l0, l1]));
+        if u16::from_ne_bytes([t0, t1]) == 1 {
+            let value = rest.get(4..size)?;
+            let v6 = <[u8; 16]>::try_from(value).map(IpAddr::from);
+            return v6.or(<[u8; 4]>::try_from(value).map(IpAddr::from)).ok();
+        }
+        rest = rest.get(size.next_multiple_of(4).max(4)..)?;
     }
 }
 

@@ -21,11 +21,12 @@ use anyhow::{Context, Result, bail, ensure};
 
 const USAGE: &str =
     "usage: scripts/bench [--quick] [--runs N] [--only WORD[,WORD…]] [--rtt MS[,MS…]] [--seed N]
-                     [--netroam PATH] [--out FILE]
+                     [--seconds N] [--netroam PATH] [--out FILE]
   --quick   two runs, without delay, shorter waits
   --only    scenarios and clients whose names start with one of the words: --only roam,netroam
   --rtt     round-trip times to the server in ms, default 0,50; what waits long runs with
-            the first only";
+            the first only
+  --seconds how long netroam waits for a tunnel, default 180, with --quick 30";
 
 struct Choices {
     quick: bool,
@@ -33,6 +34,7 @@ struct Choices {
     only: Vec<String>,
     rtts: Vec<u64>,
     seed: u64,
+    seconds: u64,
     netroam: PathBuf,
     out: PathBuf,
 }
@@ -44,6 +46,7 @@ fn choices() -> Result<Choices> {
         only: Vec::new(),
         rtts: vec![0, 50],
         seed: 1,
+        seconds: 180,
         netroam: "target/release/netroam".into(),
         out: "target/bench.json".into(),
     };
@@ -55,7 +58,10 @@ fn choices() -> Result<Choices> {
                 .with_context(|| format!("{argument} wants a value\n{USAGE}"))
         };
         match &*argument {
-            "--quick" => (choices.quick, choices.runs, choices.rtts) = (true, 2, vec![0]),
+            "--quick" => {
+                (choices.quick, choices.runs, choices.rtts) = (true, 2, vec![0]);
+                choices.seconds = 30;
+            }
             "--runs" => choices.runs = value()?.parse()?,
             "--only" => choices.only = value()?.split(',').map(str::to_owned).collect(),
             "--rtt" => {
@@ -64,6 +70,7 @@ fn choices() -> Result<Choices> {
                     .map(str::parse)
                     .collect::<Result<_, _>>()?;
             }
+            "--seconds" => choices.seconds = value()?.parse()?,
             "--seed" => choices.seed = value()?.parse()?,
             "--netroam" => choices.netroam = value()?.into(),
             "--out" => choices.out = value()?.into(),
@@ -134,8 +141,10 @@ fn run() -> Result<()> {
                     let setting = Setting {
                         how,
                         netroam: &choices.netroam,
+                        host: scenario.host,
                         rtt: Duration::from_millis(rtt),
                         gap,
+                        long: Duration::from_secs(choices.seconds),
                         quick: choices.quick,
                     };
                     eprint!(

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use netroam_lab::{Lab, Net, ProcCost, seconds};
 
-use crate::trial::{How, Setting, Trial, pause};
+use crate::trial::{How, INSIDE, PUBLIC, Setting, Trial, pause};
 
 /// A number that a scenario measures.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(crate) type Values = Vec<Option<f64>>;
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
+    /// Where the session is, by its name in ssh's configuration.
+    pub(crate) host: &'static str,
     pub(crate) metrics: &'static [Metric],
     /// Worth running with a delay on the line too.
     pub(crate) delayed: bool,
@@ -54,11 +56,20 @@ const fn compared(name: &'static str) -> Metric {
 const USABLE: &[Metric] = &[compared("usable after")];
 const LONGEST_GAP: &[Metric] = &[compared("longest gap")];
 
+/// What it costs to have no path.
+const COST: &[Metric] = &[
+    metric("ssh processes", "", 0),
+    metric("packets out", "", 0),
+    metric("CPU", "ms", 1),
+    metric("wake-ups", "", 0),
+];
+
 /// All scenarios.
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "roam",
         what: "home goes, 3-9 s later the cafe comes with another address",
+        host: PUBLIC,
         metrics: &[
             compared("usable after"),
             metric("loss to stale ssh gone", "ms", 1),
@@ -71,6 +82,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "handover-better",
         what: "the cafe comes with a better route, 2 s later home goes",
+        host: PUBLIC,
         metrics: LONGEST_GAP,
         delayed: true,
         for_whom: |how| how.name != "bare ssh",
@@ -79,6 +91,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "handover-worse",
         what: "the cafe comes with a worse route, 2 s later home goes",
+        host: PUBLIC,
         metrics: LONGEST_GAP,
         delayed: true,
         for_whom: |how| how.name != "bare ssh",
@@ -87,6 +100,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "blip-admin",
         what: "the link is down for 2 s, then up with the same address",
+        host: PUBLIC,
         metrics: USABLE,
         delayed: true,
         for_whom: |_| true,
@@ -95,6 +109,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "blip-carrier",
         what: "the carrier is lost for 2 s",
+        host: PUBLIC,
         metrics: USABLE,
         delayed: true,
         for_whom: |_| true,
@@ -103,6 +118,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "blackhole",
         what: "the router drops everything for 30 s (--quick: 12 s), no local event",
+        host: PUBLIC,
         metrics: USABLE,
         delayed: false,
         for_whom: |_| true,
@@ -118,12 +134,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "no-path",
         what: "home goes and nothing comes: 10 s of that, from the first second on",
-        metrics: &[
-            metric("ssh processes", "", 0),
-            metric("packets out", "", 0),
-            metric("CPU", "ms", 1),
-            metric("wake-ups", "", 0),
-        ],
+        host: PUBLIC,
+        metrics: COST,
         delayed: false,
         for_whom: |how| !how.by_hand && how.name != "bare ssh",
         run: no_path,
@@ -131,6 +143,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "idle",
         what: "attached, nothing happens, 60 s (--quick: 15 s); everything of the client but ssh",
+        host: PUBLIC,
         metrics: &[
             metric("wake-ups", "", 0),
             metric("CPU", "ms", 2),
@@ -140,6 +153,24 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         delayed: false,
         for_whom: |how| !how.by_hand && how.name != "bare ssh",
         run: idle,
+    },
+    Scenario {
+        name: "vpn",
+        what: "the tunnel goes, 3-9 s later it is back with another address",
+        host: INSIDE,
+        metrics: &[compared("usable after"), metric("route to SYN", "ms", 1)],
+        delayed: true,
+        for_whom: |how| how.name != "bare ssh",
+        run: vpn,
+    },
+    Scenario {
+        name: "wait",
+        what: "the tunnel goes and stays away for long, meanwhile the laptop moves to the cafe",
+        host: INSIDE,
+        metrics: COST,
+        delayed: false,
+        for_whom: |how| how.name == "netroam",
+        run: wait,
     },
 ];
 
@@ -209,15 +240,51 @@ fn no_path(setting: &Setting<'_>) -> Result<Values> {
     let trial = Trial::start(setting)?;
     trial.lab.leave(Net::Home)?;
     pause(1.0);
+    used_within(&trial, 10.0, || Ok(()))
+}
+
+/// From the moment of the route on, whoever comes back then.
+fn vpn(setting: &Setting<'_>) -> Result<Values> {
+    let mut trial = Trial::start_inside(setting)?;
+    trial.lab.tunnel_down();
+    pause(setting.gap.as_secs_f64());
+    let coming = SystemTime::now();
+    trial.lab.tunnel_up(9)?;
+    let route = trial.route_inside_came(coming)?;
+    let back = trial.network_is_back(route)?;
+    let usable = trial.usable(back)?;
+    let syn = trial
+        .sniffer
+        .syns(coming)
+        .first()
+        .map(|syn| seconds(route, syn.at) * 1e3);
+    Ok(vec![
+        Some(usable),
+        if setting.how.by_hand { None } else { syn },
+    ])
+}
+
+fn wait(setting: &Setting<'_>) -> Result<Values> {
+    let trial = Trial::start_inside(setting)?;
+    trial.lab.tunnel_down();
+    pause(1.0);
+    used_within(&trial, setting.long.as_secs_f64(), || {
+        trial.lab.move_to(Net::Cafe)
+    })
+}
+
+/// What a client without a path uses up in this time, of which `event` is the beginning.
+fn used_within(trial: &Trial<'_>, time: f64, event: impl FnOnce() -> Result<()>) -> Result<Values> {
     let start = SystemTime::now();
-    let before = cost(&trial)?;
+    let before = cost(trial)?;
+    event()?;
     let mut seen = BTreeSet::new();
     // Each look reads /proc for a millisecond or two; an ssh that finds no route lives for ten.
-    while seconds(start, SystemTime::now()) < 10.0 {
+    while seconds(start, SystemTime::now()) < time {
         seen.extend(trial.ssh()?.iter().map(|ssh| ssh.pid));
         pause(0.005);
     }
-    let used = cost(&trial)?.since(before);
+    let used = cost(trial)?.since(before);
     let packets = count(trial.sniffer.to_server(start).len());
     Ok(vec![
         Some(count(seen.len())),

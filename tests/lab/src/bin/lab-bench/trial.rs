@@ -1,5 +1,6 @@
 //! One run of one client: a fresh lab, the client attached at home, and what is asked of it.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::mpsc::Receiver;
 use std::thread;
@@ -7,7 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use netroam_lab::{
-    Client, KernelEvents, Lab, Mux, Net, Proc, Sniffer, Terminal, Ticks, exit_time, seconds,
+    Client, KernelEvent, KernelEvents, Lab, Mux, Net, Proc, Sniffer, Terminal, Ticks, exit_time,
+    seconds,
 };
 
 /// A way to come back: a client, or a person who types `ssh` again.
@@ -19,11 +21,13 @@ pub(crate) struct How {
     pub(crate) by_hand: bool,
     /// What has to be installed for it, beyond what the lab needs.
     pub(crate) program: Option<&'static str>,
-    make: fn(&Lab, &Path, Mux) -> Client,
+    make: fn(&Lab, &Path, &str, Mux) -> Client,
 }
 
 /// Over IPv4, through home's address translation: what everybody has.
-const HOST: &str = "work4";
+pub(crate) const PUBLIC: &str = "work4";
+/// Through a tunnel only.
+pub(crate) const INSIDE: &str = "inside";
 const SESSION: &str = "work";
 
 /// All that are compared.
@@ -35,8 +39,9 @@ pub(crate) fn hows() -> Vec<How> {
         program,
         make,
     };
-    let ssh = |lab: &Lab, _: &Path, mux| Client::ssh(lab, HOST, mux, SESSION);
-    let netroam = |lab: &Lab, path: &Path, mux| Client::netroam(lab, path, HOST, mux, SESSION);
+    let ssh = |lab: &Lab, _: &Path, host: &str, mux| Client::ssh(lab, host, mux, SESSION);
+    let netroam =
+        |lab: &Lab, path: &Path, host: &str, mux| Client::netroam(lab, path, host, mux, SESSION);
     vec![
         How {
             by_hand: true,
@@ -49,20 +54,23 @@ pub(crate) fn hows() -> Vec<How> {
         how("netroam", Mux::Screen, None, netroam),
         how("netroam tmux", Mux::Tmux, None, netroam),
         how("bare ssh", Mux::Screen, None, ssh),
-        how("autossh -M", Mux::Screen, Some("autossh"), |lab, _, mux| {
-            Client::autossh_monitor(lab, HOST, mux, SESSION)
-        }),
+        how(
+            "autossh -M",
+            Mux::Screen,
+            Some("autossh"),
+            |lab, _, host, mux| Client::autossh_monitor(lab, host, mux, SESSION),
+        ),
         how(
             "autossh -M0",
             Mux::Screen,
             Some("autossh"),
-            |lab, _, mux| Client::autossh_keepalive(lab, HOST, mux, SESSION),
+            |lab, _, host, mux| Client::autossh_keepalive(lab, host, mux, SESSION),
         ),
-        how("loop", Mux::Screen, None, |lab, _, mux| {
-            Client::ssh_loop(lab, HOST, mux, SESSION)
+        how("loop", Mux::Screen, None, |lab, _, host, mux| {
+            Client::ssh_loop(lab, host, mux, SESSION)
         }),
-        how("mosh", Mux::Screen, Some("mosh"), |lab, _, mux| {
-            Client::mosh(lab, HOST, mux, SESSION)
+        how("mosh", Mux::Screen, Some("mosh"), |lab, _, host, mux| {
+            Client::mosh(lab, host, mux, SESSION)
         }),
     ]
 }
@@ -72,9 +80,12 @@ pub(crate) fn hows() -> Vec<How> {
 pub(crate) struct Setting<'a> {
     pub(crate) how: &'a How,
     pub(crate) netroam: &'a Path,
+    pub(crate) host: &'static str,
     pub(crate) rtt: Duration,
     /// How long there is no network, where that is random.
     pub(crate) gap: Duration,
+    /// How long what lasts minutes lasts.
+    pub(crate) long: Duration,
     pub(crate) quick: bool,
 }
 
@@ -99,6 +110,17 @@ impl<'a> Trial<'a> {
         let trial = Self::attach(setting, |lab| lab.start_probe(setting.how.mux, SESSION))?;
         trial.terminal.wait_for_tick(SystemTime::now(), PATIENCE)?;
         // Past every start-up of the client (mosh's ssh, autossh's first look).
+        pause(1.0);
+        Ok(trial)
+    }
+
+    /// Attached to the probe, through the tunnel.
+    pub(crate) fn start_inside(setting: &Setting<'a>) -> Result<Self> {
+        let trial = Self::attach(setting, |lab| {
+            lab.tunnel_up(7)?;
+            lab.start_probe(setting.how.mux, SESSION)
+        })?;
+        trial.terminal.wait_for_tick(SystemTime::now(), PATIENCE)?;
         pause(1.0);
         Ok(trial)
     }
@@ -133,7 +155,12 @@ impl<'a> Trial<'a> {
         lab.arrive(Net::Home)?;
         prepare(&lab)?;
         let (events, sniffer) = (lab.kernel_events()?, lab.sniff()?);
-        let terminal = lab.run(&(setting.how.make)(&lab, setting.netroam, setting.how.mux))?;
+        let terminal = lab.run(&(setting.how.make)(
+            &lab,
+            setting.netroam,
+            setting.host,
+            setting.how.mux,
+        ))?;
         Ok(Self {
             terminal,
             second: None,
@@ -154,6 +181,7 @@ impl<'a> Trial<'a> {
         self.second = Some(self.lab.run(&(self.setting.how.make)(
             &self.lab,
             self.setting.netroam,
+            self.setting.host,
             self.setting.how.mux,
         ))?);
         Ok(now)
@@ -214,8 +242,18 @@ impl<'a> Trial<'a> {
 
     /// When a default route came, at or after a moment.
     pub(crate) fn route_came(&self, since: SystemTime) -> Result<SystemTime> {
-        let came =
-            |event: &netroam_lab::KernelEvent| event.default_route && event.kind == "NEWROUTE";
+        self.came(since, |event| event.default_route)
+    }
+
+    /// When the route to what is inside came, at or after a moment.
+    pub(crate) fn route_inside_came(&self, since: SystemTime) -> Result<SystemTime> {
+        let (network, _) = Lab::INSIDE_NET.split_once('/').context("a network")?;
+        let network: IpAddr = network.parse()?;
+        self.came(since, |event| event.destination == Some(network))
+    }
+
+    fn came(&self, since: SystemTime, wanted: impl Fn(&KernelEvent) -> bool) -> Result<SystemTime> {
+        let came = |event: &KernelEvent| event.kind == "NEWROUTE" && wanted(event);
         let deadline = SystemTime::now() + Duration::from_secs(1);
         loop {
             if let Some(event) = self.events.since(since).into_iter().find(came) {
@@ -223,7 +261,7 @@ impl<'a> Trial<'a> {
             }
             anyhow::ensure!(
                 SystemTime::now() < deadline,
-                "the kernel announced no default route"
+                "the kernel announced no such route"
             );
             pause(0.001);
         }
