@@ -184,7 +184,7 @@ fn the_host_stands_in_the_words_only_where_they_need_it() {
     };
     assert_eq!(
         Note::status("gw1", &tried).text,
-        "waiting for a tunnel to gw1; last attempt: no answer",
+        "waiting for a tunnel to gw1 (no answer)",
         "what is waited for stands where a narrow terminal does not cut it off"
     );
     let offline = Status::NoPath(netroam_platform::NoPath::NoRoute);

@@ -1,6 +1,7 @@
 //! netroam itself on real networks: namespaces, kernel events, real sshd, screen and tmux, real terminals.
 #![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
 
+mod absent_vpn;
 mod alerts;
 mod endings;
 mod log;
@@ -16,5 +17,4 @@ mod sleep;
 mod stalls;
 mod support;
 mod tunnels;
-mod vpn;
 mod words;

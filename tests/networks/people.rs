@@ -226,10 +226,7 @@ fn a_host_that_is_reached_past_the_tunnel_is_not_dialled_until_enter() {
     lab.laptop().sh(&past).unwrap();
     let (sniffer, began) = (lab.sniff().unwrap(), clock::wall());
     let terminal = watch(&lab, &["--via", "tunnel", "--session", "people"], &["work"]);
-    status(
-        &terminal,
-        "netroam: waiting for a tunnel to work; last attempt: ",
-    );
+    status(&terminal, "netroam: waiting for a tunnel to work (");
     pause(1.5);
     let sent = sniffer.to_server(began);
     assert!(sent.is_empty(), "{sent:?}");

@@ -107,7 +107,7 @@ fn gets_through(out: Option<usize>, back: Option<usize>) {
     terminal.resize(24, 160).unwrap();
     status(
         &terminal,
-        "netroam: inside: the login hangs in the key exchange: large packets do not come through (MTU?), trying with small packets",
+        "netroam: inside: the login hangs (MTU?), trying with small packets",
     );
     prompt(&terminal);
     let waited = clock::now().since(start).as_secs_f64();
