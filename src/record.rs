@@ -279,6 +279,7 @@ pub fn ending_word(ending: &Ending) -> &'static str {
         Ending::HostKeyChanged => "host-key-changed",
         Ending::HostKeyRefused => "host-key-refused",
         Ending::UnknownHost { .. } => "unknown-host",
+        Ending::TurnedAway { .. } => "turned-away",
         Ending::TakenOver => "taken-over",
         Ending::ContextGone => "context-gone",
         Ending::Unusable { .. } => "unusable",

@@ -30,6 +30,11 @@ const ALL: usize = 32 * 1024;
 /// What ssh servers say instead of a banner when they refuse (openssh-portable, `sshd.c`).
 const REFUSALS: [&[u8]; 2] = [b"Not allowed at this time", b"Exceeded MaxStartups"];
 
+/// Whether an ssh server refuses with this line.
+pub(crate) fn is_refusal(line: &[u8]) -> bool {
+    REFUSALS.iter().any(|refusal| line.starts_with(refusal))
+}
+
 /// Waits for the banner of an ssh server, at most `limit`; returns its first line as far as it was there.
 ///
 /// `SSH-` is enough: the rest is ssh's business, and so is a version that it does not speak.
@@ -135,7 +140,7 @@ fn judge(bytes: &[u8]) -> Said {
         if line.starts_with(b"SSH-") {
             return Said::Banner(printable(line));
         }
-        if REFUSALS.iter().any(|refusal| line.starts_with(refusal)) {
+        if is_refusal(line) {
             return Said::Refusal;
         }
         // A zero byte is in no text; what begins like a web page or a status line of HTTP will not become a banner.

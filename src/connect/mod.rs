@@ -12,6 +12,7 @@ pub mod race;
 pub mod resolve;
 pub mod target;
 
+pub(crate) use banner::is_refusal;
 pub use dial::{Dialled, Progress, dial};
 pub use failure::Failure;
 pub use handover::HandOver;

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use netroam_platform::{Lookup, Path, tcp};
+use netroam_platform::{Lookup, tcp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -148,12 +148,12 @@ pub struct RunFacts {
 
 impl RunFacts {
     /// From the run, its path, and what [`tcp::health`] says of the socket that netroam holds.
-    pub fn of(run: u64, pid: u32, path: Option<&Path>, health: Option<&tcp::Health>) -> Self {
+    pub fn of(run: u64, pid: u32, path: Option<PathFacts>, health: Option<&tcp::Health>) -> Self {
         let health = health.map(Health::of);
         Self {
             run,
             pid,
-            path: path.map(PathFacts::from),
+            path,
             hanging: health.as_ref().is_some_and(Health::hanging),
             health,
         }

@@ -134,22 +134,19 @@ impl Account {
         next: Option<Duration>,
     ) -> control::Status {
         let last_was_tunnel = session.learnt.last.as_ref().is_some_and(|last| last.tunnel);
-        let run = live.map(|(id, run)| {
-            let health = run.health();
-            RunFacts::of(
-                id.0,
-                run.pid.number().cast_unsigned(),
-                self.path.as_ref(),
-                health.as_ref(),
-            )
-        });
-        let seen = || {
-            self.look
-                .as_ref()?
-                .paths
-                .iter()
+        let seen = self.look.iter().flat_map(|look| &look.paths);
+        let path = match live.map(|(_, run)| run.peer()) {
+            // A connection that outlives a move is on another path than it began with.
+            Some(peer) => seen
+                .filter(|seen| Some(seen.address) == peer)
                 .find_map(|seen| seen.path.clone())
+                .or_else(|| self.path.as_ref().map(PathFacts::from)),
+            None => seen.into_iter().find_map(|seen| seen.path.clone()),
         };
+        let run = live.map(|(id, run)| {
+            let pid = run.pid.number().cast_unsigned();
+            RunFacts::of(id.0, pid, path.clone(), run.health().as_ref())
+        });
         control::Status {
             host: session.key.clone(),
             session: session.name().map(str::to_owned),
@@ -157,10 +154,7 @@ impl Account {
             state: self.state,
             text: self.text.clone(),
             since: self.since,
-            path: match (&run, &self.path) {
-                (Some(_), Some(path)) => Some(PathFacts::from(path)),
-                (Some(_), None) | (None, _) => seen(),
-            },
+            path,
             want: Want::of(&session.via, session.via_configured, last_was_tunnel),
             look: self.look.clone(),
             run,

@@ -184,20 +184,21 @@ impl Driver {
     }
 
     /// Looks for what the connections of ssh's own making stand on, as far as that is not known: perhaps the name did not resolve before.
-    pub(super) fn find_first_hops(&self) {
-        for (run, _) in self.runs.iter().filter(|(_, run)| !run.placed) {
-            self.find_first_hop(Some(*run));
+    pub(super) fn find_first_hops(&mut self) {
+        let unplaced = self.runs.iter().filter(|(_, run)| !run.placed);
+        for run in unplaced.map(|(run, _)| *run).collect::<Vec<_>>() {
+            self.find_first_hop(Some(run));
         }
     }
 
     /// Asks for the addresses of the first hop that this run of ssh, or the next one, dials by itself.
-    fn find_first_hop(&self, run: Option<RunId>) {
+    fn find_first_hop(&mut self, run: Option<RunId>) {
         let (Dialler::Ssh, Some(hop)) = (self.session.dialler, &self.session.first_hop) else {
             return;
         };
         let (hop, target) = (hop.clone(), self.session.target.clone());
         let (resolver, messages) = (Arc::clone(&self.resolver), self.messages.clone());
-        tokio::spawn(async move {
+        let finding = tokio::spawn(async move {
             match resolver.addresses(&hop.host, hop.port).await {
                 Ok(addresses) => {
                     let wanted = addresses.iter().filter(|address| target.admits(address));
@@ -207,6 +208,10 @@ impl Driver {
                 Err(error) => tracing::warn!(hop.host, error, "the first hop does not resolve"),
             }
         });
+        // One question for each is enough, however fast the network changes.
+        if let Some(earlier) = self.finding.insert(run, finding.abort_handle()) {
+            earlier.abort();
+        }
     }
 
     fn end(&mut self, id: RunId, reason: &Reason) {
@@ -351,7 +356,7 @@ impl Driver {
                         self.take_terminal(false);
                     }
                     Message::Said(bytes) => report::relay(&bytes),
-                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::KeyExchanged(_) | Message::Authenticated(_) => {}
+                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) => {}
                 },
                 () = super::until(Some(deadline)), if self.runs.values().any(|run| run.kill_at.is_some()) => {
                     for run in self.runs.values_mut() {

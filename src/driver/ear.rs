@@ -134,6 +134,9 @@ impl Ear {
             }
         }
         if let Some(event) = line.event {
+            if event == LogEvent::Greeted {
+                report_to(&self.messages, Message::Greeted(self.id));
+            }
             if event == LogEvent::KeyExchanged {
                 report_to(&self.messages, Message::KeyExchanged(self.id));
             }

@@ -61,6 +61,7 @@ enum Message {
     FirstHop(Option<RunId>, Vec<IpAddr>),
     /// The answer to the question of this number.
     Probed(u64, RunId, Answer),
+    Greeted(RunId),
     KeyExchanged(RunId),
     Authenticated(RunId),
     /// What ssh wrote for the user.
@@ -84,6 +85,8 @@ struct Driver {
     resolver: Arc<Resolver>,
     runs: BTreeMap<RunId, LiveRun>,
     attempts: BTreeMap<AttemptId, AbortHandle>,
+    /// Who asks for the addresses that ssh dials by itself, for a run or for the next one.
+    finding: BTreeMap<Option<RunId>, AbortHandle>,
     sockets: BTreeMap<AttemptId, Dialled>,
     /// The question that is under way, by its number.
     probe: Option<(u64, AbortHandle)>,
@@ -138,6 +141,7 @@ pub async fn keep(session: Session) -> Result<Exit> {
         shown: None,
         runs: BTreeMap::new(),
         attempts: BTreeMap::new(),
+        finding: BTreeMap::new(),
         sockets: BTreeMap::new(),
         probe: None,
         probes: 0,
@@ -245,6 +249,7 @@ impl Driver {
                 self.account.answered(run, answer);
                 self.tell(Input::Probed { run, answer });
             }
+            Message::Greeted(run) => self.tell(Input::Greeted(run)),
             Message::KeyExchanged(run) => self.tell(Input::KeyExchanged(run)),
             Message::Authenticated(run) => self.authenticated(run),
             Message::Said(bytes) => {
@@ -315,6 +320,7 @@ impl Driver {
         let Some(live) = self.runs.remove(&run) else {
             return;
         };
+        self.finding.remove(&Some(run));
         tracing::info!(run = run.0, ?ending, "run ended");
         self.account.ended(run, &ending);
         let clean = matches!(ending, Ending::Finished { .. } | Ending::TakenOver);

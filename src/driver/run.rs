@@ -1,7 +1,7 @@
 //! One ssh process: started, asked after, ended.
 
 use std::{
-    net::TcpStream,
+    net::{IpAddr, TcpStream},
     process::{Command, Stdio},
     time::Duration,
 };
@@ -268,6 +268,11 @@ impl LiveRun {
                 .inspect_err(|error| tracing::warn!(%error, "cannot duplicate a socket"))
                 .ok()
         })
+    }
+
+    /// The other end of the connection, where netroam has made it.
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        Some(self.socket.as_ref()?.peer_addr().ok()?.ip())
     }
 
     /// What the kernel knows of the connection.

@@ -250,6 +250,7 @@ impl Note {
             | Ending::HostKeyChanged
             | Ending::HostKeyRefused
             | Ending::UnknownHost { .. }
+            | Ending::TurnedAway { .. }
             | Ending::TakenOver
             | Ending::ContextGone
             | Ending::Unusable { .. }

@@ -68,6 +68,7 @@ fn ssh_exit(host: &str, ending: &Ending) -> (Option<String>, u8) {
         | Ending::NeedsPerson { .. }
         | Ending::Denied { .. }
         | Ending::UnknownHost { .. }
+        | Ending::TurnedAway { .. }
         | Ending::Unusable { .. }
         | Ending::EndedByUs => (None, status::SSH),
     }

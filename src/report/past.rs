@@ -17,6 +17,7 @@ pub fn ending_text(ending: &Ending) -> String {
         Ending::Denied { why } => format!("login refused ({})", plain(why)),
         Ending::HostKeyChanged => "the host key has changed".into(),
         Ending::HostKeyRefused => "the host key was not accepted".into(),
+        Ending::TurnedAway { said } => format!("the server turns us away ({})", plain(said)),
         Ending::UnknownHost { why } => format!("the name does not resolve ({})", plain(why)),
         Ending::TakenOver => "attached elsewhere".into(),
         Ending::ContextGone => "the session is gone on the host".into(),

@@ -79,6 +79,11 @@ pub enum Ending {
         /// ssh's words.
         why: String,
     },
+    /// The server takes no connection of ours now (`PerSourcePenalties`, `MaxStartups` of `sshd_config(5)`).
+    TurnedAway {
+        /// The server's words.
+        said: String,
+    },
     /// The login needs somebody who answers, and nobody was to be asked.
     NeedsPerson {
         /// What for, in ssh's words.
@@ -182,7 +187,9 @@ fn after_login(evidence: &Evidence<'_>) -> Ending {
     if let Some(why) = find(|event| match event {
         LogEvent::Lost(why) | LogEvent::Unreachable(why) => Some(why),
         LogEvent::Connecting(_)
+        | LogEvent::Greeted
         | LogEvent::KeyExchanged
+        | LogEvent::TurnedAway(_)
         | LogEvent::Authenticated
         | LogEvent::SessionStarted
         | LogEvent::RemoteExit
@@ -232,6 +239,12 @@ fn after_login(evidence: &Evidence<'_>) -> Ending {
 
 fn before_login(evidence: &Evidence<'_>, status: i32) -> Ending {
     let mut lost = None;
+    for event in evidence.log {
+        // What follows says only that the connection was closed.
+        if let LogEvent::TurnedAway(said) = event {
+            return Ending::TurnedAway { said: said.clone() };
+        }
+    }
     for event in evidence.log.iter().rev() {
         match event {
             LogEvent::PermissionDenied(line) if evidence.unattended => {
@@ -258,7 +271,9 @@ fn before_login(evidence: &Evidence<'_>, status: i32) -> Ending {
             LogEvent::Unreachable(why) => return Ending::Unreachable { why: why.clone() },
             LogEvent::Lost(why) => lost = lost.or(Some(why)),
             LogEvent::Connecting(_)
+            | LogEvent::Greeted
             | LogEvent::KeyExchanged
+            | LogEvent::TurnedAway(_)
             | LogEvent::Authenticated
             | LogEvent::SessionStarted
             | LogEvent::RemoteExit

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use super::config::LogLevel;
+use crate::connect::is_refusal;
 
 /// The longest line that is kept, in bytes; ssh's own buffer for a message is 1024 (`MSGBUFSIZ` in log.c).
 const LONGEST_LINE: usize = 4096;
@@ -17,6 +18,8 @@ const VERBOSE: [&str; 5] = [
     "Bytes per second: sent ",
     "Killed by signal ",
 ];
+/// What ssh logs of a line that comes before the banner; a number follows.
+const BEFORE_BANNER: &str = "kex_exchange_identification: banner line ";
 /// Messages that ssh logs at `INFO`, which `LogLevel=ERROR` hides.
 const INFO: [&str; 3] = ["Warning: ", "Timeout, server ", "Server: "];
 
@@ -25,6 +28,8 @@ const INFO: [&str; 3] = ["Warning: ", "Timeout, server ", "Server: "];
 pub enum LogEvent {
     /// ssh connects to this address by itself.
     Connecting(IpAddr),
+    /// The server has said its banner.
+    Greeted,
     /// The server has answered the key exchange; whether its key is the known one is still open.
     KeyExchanged,
     /// The user is logged in.
@@ -41,6 +46,8 @@ pub enum LogEvent {
     Lost(String),
     /// The connection could not be made, or failed before login: ssh's own words.
     Unreachable(String),
+    /// The server takes no connection of ours now: its own words, in the place of a banner.
+    TurnedAway(String),
     /// The name does not resolve.
     CouldNotResolve(String),
     /// The server took none of what was offered.
@@ -150,32 +157,43 @@ fn level_of(line: &str) -> LogLevel {
     }
 }
 
+/// What a line says that only `DEBUG1` has.
+fn debug_event(debug: &str) -> Option<LogEvent> {
+    match debug {
+        _ if debug.starts_with("Connecting to ") => {
+            let address = debug.split_once(" [")?.1.split_once(']')?.0;
+            Some(LogEvent::Connecting(address.parse().ok()?))
+        }
+        // kex.c, kex_exchange_identification: a line before the banner.
+        _ if debug.starts_with(BEFORE_BANNER) => {
+            let (_, said) = debug.strip_prefix(BEFORE_BANNER)?.split_once(": ")?;
+            is_refusal(said.as_bytes()).then(|| LogEvent::TurnedAway(said.to_owned()))
+        }
+        _ if debug.starts_with("Remote protocol version ") => Some(LogEvent::Greeted),
+        // sshconnect.c, verify_host_key: before anybody is asked about the key.
+        _ if debug.starts_with("Server host key: ") => Some(LogEvent::KeyExchanged),
+        // kex.c; an exchange by GSSAPI, which some distributions add, has no host key.
+        "SSH2_MSG_NEWKEYS received" => Some(LogEvent::KeyExchanged),
+        "Entering interactive session." => Some(LogEvent::SessionStarted),
+        _ if debug.starts_with("Exit status ") => Some(LogEvent::LoopEnded),
+        _ if debug.starts_with("client_input_channel_req: ")
+            && debug.contains(" rtype exit-status ") =>
+        {
+            Some(LogEvent::RemoteExit)
+        }
+        _ if debug.starts_with("client_input_channel_req: ")
+            && debug.contains(" rtype exit-signal ") =>
+        {
+            Some(LogEvent::RemoteSignal)
+        }
+        _ => None,
+    }
+}
+
 fn event(line: &str) -> Option<LogEvent> {
     let said = || line.to_owned();
     if let Some(debug) = line.strip_prefix("debug1: ") {
-        return match debug {
-            _ if debug.starts_with("Connecting to ") => {
-                let address = debug.split_once(" [")?.1.split_once(']')?.0;
-                Some(LogEvent::Connecting(address.parse().ok()?))
-            }
-            // sshconnect.c, verify_host_key: before anybody is asked about the key.
-            _ if debug.starts_with("Server host key: ") => Some(LogEvent::KeyExchanged),
-            // kex.c; an exchange by GSSAPI, which some distributions add, has no host key.
-            "SSH2_MSG_NEWKEYS received" => Some(LogEvent::KeyExchanged),
-            "Entering interactive session." => Some(LogEvent::SessionStarted),
-            _ if debug.starts_with("Exit status ") => Some(LogEvent::LoopEnded),
-            _ if debug.starts_with("client_input_channel_req: ")
-                && debug.contains(" rtype exit-status ") =>
-            {
-                Some(LogEvent::RemoteExit)
-            }
-            _ if debug.starts_with("client_input_channel_req: ")
-                && debug.contains(" rtype exit-signal ") =>
-            {
-                Some(LogEvent::RemoteSignal)
-            }
-            _ => None,
-        };
+        return debug_event(debug);
     }
     if line.starts_with("debug") {
         return None;
@@ -274,6 +292,18 @@ mod tests {
             (
                 "Authenticated to h ([::1]:22) using \"publickey\".",
                 Some(LogEvent::Authenticated),
+            ),
+            (
+                "debug1: kex_exchange_identification: banner line 0: Not allowed at this time",
+                Some(LogEvent::TurnedAway("Not allowed at this time".into())),
+            ),
+            (
+                "debug1: kex_exchange_identification: banner line 0: Welcome",
+                None,
+            ),
+            (
+                "debug1: Remote protocol version 2.0, remote software version OpenSSH_9.2p1",
+                Some(LogEvent::Greeted),
             ),
             (
                 "debug1: SSH2_MSG_NEWKEYS received",

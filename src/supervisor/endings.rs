@@ -29,6 +29,7 @@ impl Supervisor {
                 | Ending::HostKeyChanged
                 | Ending::HostKeyRefused
                 | Ending::UnknownHost { .. }
+                | Ending::TurnedAway { .. }
                 | Ending::ContextGone
                 | Ending::Unusable { .. }
                 | Ending::EndedByUs => self.ended_as_told(now, given_up, unacknowledged),
@@ -87,6 +88,11 @@ impl Supervisor {
             }
             Ending::EndedByUs => self.lost_by_ssh(now, "ended by a signal".into(), unacknowledged),
             Ending::Unreachable { why } => {
+                self.not_reached(now, Failure::Unreachable, why, unacknowledged);
+            }
+            Ending::TurnedAway { said } => {
+                let why = format!("the server turns us away ({said})");
+                self.cadence.busy(now, self.random.f64());
                 self.not_reached(now, Failure::Unreachable, why, unacknowledged);
             }
             Ending::UnknownHost { why } => {

@@ -60,6 +60,8 @@ pub enum Input {
         /// `None` if the first hop's address is not known.
         connection: Option<Connection>,
     },
+    /// A run's ssh has the server's banner: what follows takes no person and no other machine.
+    Greeted(RunId),
     /// A run's ssh has the server's answer to its key exchange: large packets come through, and from now on a person may be asked.
     KeyExchanged(RunId),
     /// A run's ssh has authenticated: the session is attached.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use netroam_platform::{Path, clock::Time};
 
-use super::{Action, GivenUp, Phase, Reason, RunId, Segments, Stage, Status, Supervisor};
+use super::{Action, Dialler, GivenUp, Phase, Reason, RunId, Segments, Stage, Status, Supervisor};
 
 /// How long the server's answer to the key exchange may take: three round trips and two machines' arithmetic, no person (measured: 0.2 s
 /// on two slow cores, 0.4 s with a round trip of 100 ms).
@@ -32,6 +32,17 @@ pub(super) fn patience(key_exchanged: bool, hung: u32) -> Duration {
 }
 
 impl Supervisor {
+    /// Where netroam dials, the banner was heard before ssh was started.
+    pub(super) fn greeted(&mut self, now: Time, id: RunId) {
+        if let Phase::Running(run) = &mut self.phase
+            && run.id == id
+            && run.authenticated.is_none()
+            && !run.key_exchanged
+        {
+            run.deadline.get_or_insert(now + patience(false, self.hung));
+        }
+    }
+
     pub(super) fn key_exchanged(&mut self, now: Time, id: RunId) {
         if let Phase::Running(run) = &mut self.phase
             && run.id == id
@@ -60,7 +71,7 @@ impl Supervisor {
         };
         let reason = Reason::Stuck(stage);
         // The answer to the key exchange was a large packet already.
-        if stage == Stage::KeyExchange {
+        if stage == Stage::KeyExchange && self.settings.dialler == Dialler::Ours {
             self.small = interface;
         }
         self.hung = self.hung.saturating_add(1);

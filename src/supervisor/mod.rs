@@ -206,6 +206,7 @@ impl Supervisor {
                 self.not_connected(now, attempt, failure);
             }
             (_, Input::Assumed { run, connection }) => self.assumed(run, connection),
+            (_, Input::Greeted(run)) => self.greeted(now, run),
             (_, Input::KeyExchanged(run)) => self.key_exchanged(now, run),
             (_, Input::Authenticated(run)) => self.authenticated(now, run),
             (

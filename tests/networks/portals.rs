@@ -7,7 +7,7 @@ use netroam_platform::clock;
 
 use super::{
     log::Log,
-    support::{at_home, ended, eventually, pause, prompt, said, ssh, status, ticking},
+    support::{at_home, ended, eventually, pause, prompt, said, ssh, status, ticking, watch},
 };
 
 const PORTAL: &str = "work: the network answers in work's place (captive portal?)";
@@ -144,6 +144,26 @@ fn a_person_may_knock_at_a_server_that_is_full() {
     ticking(&terminal, clock::wall());
     let waited = seconds(asked[0], clock::wall());
     assert!(waited < 15.0, "waited {waited} s all the same");
+}
+
+#[test]
+fn a_server_that_punishes_is_left_alone_where_ssh_dials_too() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    let stand_in = lab.stand_in(Answer::NOT_ALLOWED).unwrap();
+    let terminal = watch(&lab, &["--dial", "ssh", "--session", "people"], &["work4"]);
+    status(
+        &terminal,
+        "work4: the server turns us away (Not allowed at this time)",
+    );
+    pause(5.0);
+    lab.move_to(Net::Cafe).unwrap();
+    pause(1.0);
+    assert_eq!(stand_in.accepted().len(), 1, "{:?}", stand_in.accepted());
+    drop(stand_in);
+    lab.server().start_sshd().unwrap();
+    terminal.type_keys("\r").unwrap();
+    prompt(&terminal);
 }
 
 /// The laptop knows the host, and where it was last; now another machine answers.

@@ -84,6 +84,33 @@ fn a_person_may_take_any_time_but_a_login_that_asks_nobody_has_a_minute() {
 }
 
 #[test]
+fn where_ssh_dials_a_login_has_its_time_from_the_banner_on_and_packets_stay_as_they_are() {
+    let mut world = World::new(Again::Attach, Dialler::Ssh, true);
+    assert_eq!(
+        deeds(&world.look(&[HOME], Some(HOME))),
+        ["start 1 asking opening"]
+    );
+    assert_eq!(
+        world.pass(Duration::from_secs(600)),
+        [],
+        "a proxy takes its time"
+    );
+    world.tell(Input::Greeted(RunId(1)));
+    let done = world.pass(Duration::from_millis(15_500));
+    assert_eq!(at(&done), [(15, "end 1".into())]);
+    assert!(done.iter().any(|(_, action)| *action
+        == Action::Show(Status::RetryingLogin {
+            stage: Stage::KeyExchange,
+            segments: Segments::Usual,
+        })));
+    world.ended(1, Ending::EndedByUs);
+    assert_eq!(
+        at(&world.pass(Duration::from_secs(1))),
+        [(0, "start 2 asking opening".into())]
+    );
+}
+
+#[test]
 fn a_network_that_answers_in_the_hosts_place_is_asked_every_quarter_of_a_minute() {
     let mut world = World::new(Again::Attach, Dialler::Ours, true);
     world.look(&[CAFE], Some(CAFE));

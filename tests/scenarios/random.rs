@@ -288,6 +288,7 @@ proptest! {
                 }
                 Input::Woke
                 | Input::NamesChanged
+                | Input::Greeted(_)
                 | Input::KeyExchanged(_)
                 | Input::Reached(_)
                 | Input::Assumed { .. }
