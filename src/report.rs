@@ -83,19 +83,11 @@ pub fn plain(text: &str) -> String {
 /// The status line, and the keys that do something meanwhile.
 pub fn status(host: &str, status: &Status) -> (String, &'static str) {
     let (text, keys) = state(host, status);
-    let text = match status {
-        // It names the host itself, and the line is long enough.
-        Status::Waiting { .. } => text,
-        Status::Attaching { .. }
-        | Status::Dialling(_)
-        | Status::NoPath(_)
-        | Status::Holding(_)
-        | Status::Retrying(_)
-        | Status::RetryingSsh(_)
-        | Status::RetryingLogin { .. }
-        | Status::Parked(_) => format!("{host}: {text}"),
-    };
-    (text, keys)
+    // That one names the host itself, and is long enough.
+    if matches!(status, Status::Waiting { .. }) {
+        return (text, keys);
+    }
+    (format!("{host}: {text}"), keys)
 }
 
 /// The same without the host in front.
@@ -246,16 +238,10 @@ pub fn notice(host: &str, notice: &Notice) -> String {
                 Some(next) => format!("; next attempt in {}, or at any change", duration(*next)),
                 None => "; nothing happens until the network changes or a key is pressed".into(),
             };
-            let keys = match status {
-                Status::Waiting { .. } => "[Enter tries without, q: quit]",
-                Status::Attaching { .. }
-                | Status::Dialling(_)
-                | Status::NoPath(_)
-                | Status::Holding(_)
-                | Status::Retrying(_)
-                | Status::RetryingSsh(_)
-                | Status::RetryingLogin { .. }
-                | Status::Parked(_) => state(host, status).1,
+            let keys = if matches!(status, Status::Waiting { .. }) {
+                "[Enter tries without, q: quit]"
+            } else {
+                state(host, status).1
             };
             format!("{what}{lost}{next} {keys}")
         }
