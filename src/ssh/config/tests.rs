@@ -1,0 +1,124 @@
+use std::{ffi::OsString, fs};
+
+use super::*;
+use crate::ssh::{
+    args::{Args, Asked},
+    version::Version,
+};
+
+fn args(words: &[&str]) -> Args {
+    let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+    match Args::parse(&words, Version::of("ssh".as_ref()).unwrap()).unwrap() {
+        Asked::Session(args) => args,
+        Asked::Other(mode) => panic!("{mode:?}"),
+    }
+}
+
+fn read(words: &[&str]) -> Result<Config> {
+    let words = [&["-F", "/dev/null"], words].concat();
+    Config::read("ssh".as_ref(), &args(&words))
+}
+
+#[test]
+fn the_real_ssh_is_understood() {
+    let config = read(&[
+        "-p",
+        "2222",
+        "-6",
+        "-b",
+        "::1",
+        "-oConnectTimeout=1m",
+        "-oIPQoS=af21",
+        "-oEscapeChar=^]",
+        "u@h",
+    ])
+    .unwrap();
+    assert_eq!(
+        (config.hostname.as_str(), config.port, config.user.as_str()),
+        ("h", 2222, "u")
+    );
+    assert_eq!(config.address_family, AddressFamily::V6);
+    assert_eq!(config.bind_address.as_deref(), Some("::1"));
+    assert_eq!(config.connect_timeout, Some(Duration::from_mins(1)));
+    assert_eq!(config.type_of_service, Some(0x48));
+    assert_eq!(config.escape_char, Some(0x1d));
+    assert!(
+        config.tcp_keep_alive && !config.control_master && config.is_login(&args(&["h"]), true)
+    );
+    assert!(!config.is_login(&args(&["h"]), false));
+    assert!(read(&["-tt", "h"]).unwrap().is_login(&args(&["h"]), false));
+    assert_eq!(read(&["-N", "h"]).unwrap().session_type, SessionType::None);
+    assert_eq!(
+        read(&["-W", "a:1", "h"]).unwrap().session_type,
+        SessionType::None
+    );
+    assert_eq!(read(&["-tt", "h"]).unwrap().request_tty, RequestTty::Force);
+    assert!(
+        !read(&["h", "ls"])
+            .unwrap()
+            .is_login(&args(&["h", "ls"]), true)
+    );
+    assert_eq!(read(&["-L1:a:2", "-D3", "h"]).unwrap().forwards.len(), 2);
+}
+
+#[test]
+fn the_log_level_is_what_a_plain_ssh_would_have() {
+    for (words, level) in [
+        (&["h"][..], LogLevel::Info),
+        (&["-q", "h"], LogLevel::Quiet),
+        (&["-v", "h"], LogLevel::Debug1),
+        (&["-vvvv", "h"], LogLevel::Debug3),
+        (&["-vq", "h"], LogLevel::Quiet),
+        (&["-oLogLevel=ERROR", "h"], LogLevel::Error),
+        (&["-oLogLevel=QUIET", "h"], LogLevel::Quiet),
+    ] {
+        assert_eq!(read(words).unwrap().log_level, level, "{words:?}");
+    }
+}
+
+#[test]
+fn what_ssh_refuses_is_one_line() {
+    for (words, line) in [
+        (
+            &["-oFoo=1", "h"][..],
+            "command-line: line 0: Bad configuration option: foo",
+        ),
+        (&["-p", "22x", "h"], "Bad port '22x'"),
+        (
+            &["-q", "-F", "/nonexistent", "h"],
+            "Can't open user config file /nonexistent: No such file or directory",
+        ),
+        (
+            &["-oRemoteCommand=top", "h", "ls"],
+            "Cannot execute command-line and remote command.",
+        ),
+        (
+            &["ssh://h:99999"],
+            "ssh does not understand this command line",
+        ),
+    ] {
+        assert_eq!(read(words).unwrap_err().to_string(), line, "{words:?}");
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), "Host *\n  Foo 1\n").unwrap();
+    let error = read(&["-F", file.path().to_str().unwrap(), "h"]).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("line 2: Bad configuration option: foo"),
+        "{error}"
+    );
+}
+
+#[test]
+fn type_of_service_names_are_those_of_the_registries() {
+    for (name, byte) in [
+        ("ef", Some(0xb8)),
+        ("cs1", Some(0x20)),
+        ("af43", Some(0x98)),
+        ("0x20", Some(0x20)),
+        ("none", None),
+    ] {
+        assert_eq!(type_of_service(name), byte, "{name}");
+    }
+}
