@@ -322,12 +322,15 @@ fn no_server_there() {
         .local_addr()
         .unwrap()
         .port();
-    let unreachable = |port: u16| {
+    let ending = |port: u16| {
         let words = with(
             &["-F", "/dev/null", "-p", &port.to_string(), "127.0.0.1"],
             Vec::new(),
         );
-        let ending = Watched::start(&words, true).ending();
+        Watched::start(&words, true).ending()
+    };
+    let unreachable = |port: u16| {
+        let ending = ending(port);
         let Ending::Unreachable { why } = ending else {
             panic!("{ending:?}")
         };
@@ -344,15 +347,18 @@ fn no_server_there() {
     };
     let not_allowed: Serve =
         |mut stream| stream.write_all(b"Not allowed at this time\r\n").unwrap();
-    for (serve, what) in [
-        (garbage, "garbage"),
-        (reset, "reset"),
-        (not_allowed, "not allowed"),
-    ] {
+    let served = |serve: Serve, look: &dyn Fn(u16)| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = std::thread::spawn(move || serve(listener.accept().unwrap().0));
-        println!("{what}: {}", unreachable(port));
+        look(port);
         server.join().unwrap();
+    };
+    for serve in [garbage, reset] {
+        served(serve, &|port| assert!(!unreachable(port).is_empty()));
     }
+    served(not_allowed, &|port| {
+        let said = "Not allowed at this time".into();
+        assert_eq!(ending(port), Ending::TurnedAway { said });
+    });
 }
