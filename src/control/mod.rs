@@ -37,7 +37,7 @@ pub const VERSION: u32 = 1;
 const NAME: &str = "control";
 
 /// What the names of those directories begin with.
-const PREFIX: &str = "run.";
+pub(crate) const PREFIX: &str = "run.";
 
 /// The longest question.
 const LONGEST: usize = 256;

@@ -13,8 +13,7 @@ use nix::{
     unistd::{mkdtemp, mkfifo},
 };
 
-/// What its name begins with.
-const PREFIX: &str = "run.";
+use crate::control::PREFIX;
 
 /// A directory of mode 0700 that is removed on drop.
 ///
