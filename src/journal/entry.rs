@@ -237,24 +237,10 @@ impl Note {
 
     /// For `Input::Ended`.
     pub fn ended(run: RunId, ending: &Ending) -> Self {
-        let status = match ending {
-            Ending::Finished { status } => Some(*status),
-            Ending::RemoteKilled
-            | Ending::Escaped
-            | Ending::Interrupted { .. }
-            | Ending::Killed { .. }
-            | Ending::Lost { .. }
-            | Ending::Unreachable { .. }
-            | Ending::NeedsPerson { .. }
-            | Ending::Denied { .. }
-            | Ending::HostKeyChanged
-            | Ending::HostKeyRefused
-            | Ending::UnknownHost { .. }
-            | Ending::TurnedAway { .. }
-            | Ending::TakenOver
-            | Ending::ContextGone
-            | Ending::Unusable { .. }
-            | Ending::EndedByUs => None,
+        let status = if let Ending::Finished { status } = ending {
+            Some(*status)
+        } else {
+            None
         };
         let event = Event::Ended {
             run: run.0,
