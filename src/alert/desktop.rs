@@ -10,6 +10,10 @@ use zbus::{Connection, connection::Builder, zvariant::Value};
 /// How long the desktop may take for one change: a notification service that the bus has to start first needs seconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// After so many changes in a row without an answer the desktop is told nothing more: where the bus itself hangs, each has left a thread
+/// behind in which zbus connects.
+const MOST_UNANSWERED: u32 = 3;
+
 /// The service, its object and its interface.
 const SERVICE: &str = "org.freedesktop.Notifications";
 const OBJECT: &str = "/org/freedesktop/Notifications";
@@ -75,13 +79,20 @@ impl Desktop {
 /// Has the desktop show what is to be shown now, until nothing changes any more. What was overtaken is not shown.
 async fn work(bus: String, mut notes: watch::Receiver<Option<Note>>) {
     let mut shown = None;
-    while notes.changed().await.is_ok() {
+    let mut unanswered = 0;
+    while unanswered < MOST_UNANSWERED && notes.changed().await.is_ok() {
         let note = notes.borrow_and_update().clone();
         match timeout(PATIENCE, follow(&bus, &mut shown, note)).await {
-            Ok(Ok(())) => continue,
+            Ok(Ok(())) => {
+                unanswered = 0;
+                continue;
+            }
             // A desktop without such a service, or none at all, is nothing unusual.
             Ok(Err(error)) => tracing::info!(%error, "cannot notify the desktop"),
-            Err(_) => tracing::warn!("the desktop does not answer"),
+            Err(_) => {
+                unanswered += 1;
+                tracing::warn!(unanswered, "the desktop does not answer");
+            }
         }
         shown = None;
     }
