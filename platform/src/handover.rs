@@ -15,7 +15,7 @@ use std::{
 use nix::{
     cmsg_space,
     errno::Errno,
-    sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, UnixAddr, recvmsg, sendmsg},
+    sys::socket::{ControlMessage, ControlMessageOwned, UnixAddr, recvmsg, sendmsg},
 };
 
 use crate::imp;
@@ -35,7 +35,7 @@ pub fn send(channel: BorrowedFd<'_>, socket: BorrowedFd<'_>) -> io::Result<()> {
             channel.as_raw_fd(),
             &[IoSlice::new(&DATA)],
             &rights,
-            MsgFlags::MSG_NOSIGNAL,
+            imp::handover::NO_SIGNAL,
             None,
         ) {
             Ok(_) => return Ok(()),

@@ -31,16 +31,16 @@ mod snapshot;
 pub mod tcp;
 
 #[cfg(target_os = "linux")]
-#[path = "linux/mod.rs"]
-mod imp;
+mod linux;
+mod portable;
 
+#[cfg(target_os = "linux")]
+use linux as imp;
 #[cfg(not(target_os = "linux"))]
-compile_error!(
-    "netroam-platform does not know this operating system yet: it needs a `mod imp` as src/linux has"
-);
+use portable as imp;
 
 pub use event::{Event, Lost};
-pub use network::{Events, Look, Network};
+pub use network::{Events, Look, Network, Source};
 pub use path::{Lookup, NoPath, Path, Query};
 pub use snapshot::{Interface, Snapshot};
 

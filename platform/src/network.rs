@@ -6,6 +6,7 @@ use crate::{
     event::Event,
     imp,
     path::{Lookup, Query},
+    portable,
     snapshot::Snapshot,
 };
 
@@ -14,7 +15,17 @@ use crate::{
 /// It answers for the network namespace of the thread that asks, keeps no state and caches nothing: each look is the system's
 /// state at that moment. It never computes a route itself, since policy rules would make that wrong.
 #[derive(Clone, Copy, Debug)]
-pub struct Network(());
+pub struct Network(Source);
+
+/// Who says what changes, and who is asked for a look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// The system's own subscription, and its own answers.
+    #[default]
+    System,
+    /// What every Unix has: a look every few seconds. It is the system's own where there is nothing better.
+    Portable,
+}
 
 /// One look: the snapshot, and the answer to each query in the queries' order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +38,13 @@ pub struct Look {
 
 /// The subscription to what changes. It outlives every failure of its source.
 #[derive(Debug)]
-pub struct Events(imp::Events);
+pub struct Events(Subscription);
+
+#[derive(Debug)]
+enum Subscription {
+    System(Box<imp::Events>),
+    Portable(portable::Events),
+}
 
 impl Network {
     /// Opens the network and subscribes to its changes, within the calling thread's network namespace.
@@ -38,7 +55,22 @@ impl Network {
     /// # Panics
     /// Outside a tokio runtime that has IO and time enabled.
     pub fn open() -> io::Result<(Self, Events)> {
-        Ok((Self(()), Events(imp::Events::open()?)))
+        Self::by(Source::System)
+    }
+
+    /// As [`Self::open`], by the source of one's choice.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    ///
+    /// # Panics
+    /// As [`Self::open`].
+    pub fn by(source: Source) -> io::Result<(Self, Events)> {
+        let events = match source {
+            Source::System => Subscription::System(Box::new(imp::Events::open()?)),
+            Source::Portable => Subscription::Portable(portable::Events::open()?),
+        };
+        Ok((Self(source), Events(events)))
     }
 
     /// Looks at everything once, with one set of questions.
@@ -52,7 +84,10 @@ impl Network {
         reason = "not every system answers within the call"
     )]
     pub async fn look(&self, queries: &[Query]) -> io::Result<Look> {
-        let (snapshot, paths) = imp::look(queries)?;
+        let (snapshot, paths) = match self.0 {
+            Source::System => imp::look(queries),
+            Source::Portable => portable::look(queries),
+        }?;
         Ok(Look { snapshot, paths })
     }
 
@@ -87,6 +122,9 @@ impl Events {
     /// It does not gather bursts: whoever looks at once and again after a while needs every one. While nothing changes, nothing
     /// wakes up.
     pub async fn next(&mut self) -> Event {
-        self.0.next().await
+        match &mut self.0 {
+            Subscription::System(events) => events.next().await,
+            Subscription::Portable(events) => events.next().await,
+        }
     }
 }

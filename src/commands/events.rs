@@ -210,6 +210,7 @@ fn of(event: &Event, names: &Snapshot) -> EventFacts {
         Event::Everything(_) => facts.kind = "everything",
         Event::Names => facts.kind = "names",
         Event::Woke(_) => facts.kind = "woke",
+        Event::Due => facts.kind = "due",
     }
     facts
 }

@@ -127,7 +127,8 @@ impl Sight {
             | Event::Address { .. }
             | Event::Route { .. }
             | Event::Rule { .. }
-            | Event::Everything(_) => {}
+            | Event::Everything(_)
+            | Event::Due => {}
         }
     }
 

@@ -74,6 +74,7 @@ pub fn event(event: &Event, names: &Snapshot) -> String {
             plain(why)
         ),
         Event::Names => "names may resolve differently now".into(),
+        Event::Due => "time to look".into(),
         Event::Woke(slept) if slept.is_zero() => "the machine woke".into(),
         Event::Woke(slept) => format!("the machine slept for {}", duration(*slept)),
     }

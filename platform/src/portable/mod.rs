@@ -1,0 +1,12 @@
+//! The answers of any Unix: what the network is like can be asked, but nobody tells of a change.
+
+mod events;
+mod look;
+
+pub(crate) use events::Events;
+pub(crate) use look::look;
+
+#[cfg(not(target_os = "linux"))]
+mod system;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use system::{CLOCK_COUNTING_SLEEP, handover, process, tcp};
