@@ -1,5 +1,6 @@
 //! `netroam why` and `netroam events` as programs, in a network namespace of their own.
 
+#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{

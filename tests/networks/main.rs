@@ -1,4 +1,6 @@
 //! netroam itself on real networks: namespaces, kernel events, real sshd, screen and tmux, real terminals.
+
+#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
 
 mod absent_vpn;

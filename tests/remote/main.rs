@@ -2,6 +2,7 @@
 //!
 //! Needs root, sshd, screen, tmux, zsh, fish, tcsh and util-linux; fails with a clear message where one is missing.
 
+#![cfg(target_os = "linux")]
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,

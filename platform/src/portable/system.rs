@@ -40,6 +40,8 @@ pub(crate) mod process {
 pub(crate) mod tcp {
     //! Keepalive and time-outs.
 
+    #![expect(clippy::unnecessary_wraps, reason = "as every system has it")]
+
     use std::{io, os::fd::BorrowedFd, time::Duration};
 
     use crate::tcp::{Health, Pace};
