@@ -214,6 +214,7 @@ fn keeper(
         ContextChoice::Auto => Some(Mux::Auto),
         ContextChoice::Screen => Some(Mux::Screen),
         ContextChoice::Tmux => Some(Mux::Tmux),
+        ContextChoice::TmuxCc => Some(Mux::TmuxControl),
         ContextChoice::None => None,
     })
 }

@@ -1,6 +1,6 @@
 //! Real ssh, sshd, screen, tmux and login shells, on loopback.
 //!
-//! Needs root, sshd, screen, tmux, zsh, fish, tcsh and util-linux; fails with a clear message where one is missing.
+//! Needs root, sshd, screen, tmux, zsh, fish, tcsh, mksh, ksh93, busybox and util-linux; fails with a clear message where one is missing.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,4 +11,5 @@
 mod bootstrap;
 mod client;
 mod endings;
+mod mac;
 mod server;
