@@ -47,7 +47,8 @@ pub struct Watch {
     #[arg(long, value_name = "NAME")]
     pub session: Option<String>,
 
-    /// What keeps the work on the host: auto is screen, else tmux, else a plain shell with a warning
+    /// What keeps the work on the host: auto is screen, else tmux, else a plain shell with a warning; tmux-cc is tmux with its windows as
+    /// the terminal's own (iTerm2)
     #[arg(long, value_enum)]
     pub context: Option<ContextChoice>,
 
@@ -131,7 +132,7 @@ pub struct Forget {
 
 /// What keeps the work on the remote host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum ContextChoice {
     /// screen, else tmux, else a plain shell.
     Auto,
@@ -139,6 +140,8 @@ pub enum ContextChoice {
     Screen,
     /// tmux.
     Tmux,
+    /// tmux in control mode, its windows as the terminal's own (iTerm2).
+    TmuxCc,
     /// Nothing: a login shell that a loss ends.
     None,
 }

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs::{File, OpenOptions},
-    io::{IsTerminal as _, stdin},
+    io::{IsTerminal as _, stdin, stdout},
     os::unix::{fs::OpenOptionsExt as _, process::CommandExt as _},
     path::Path,
     process::{Command, ExitCode},
@@ -199,6 +199,22 @@ fn keeper(
 ) -> Result<Option<Mux>, Refusal> {
     let login = config.is_login(args, stdin().is_terminal());
     let named = watch.session.is_some() || watch.take_over;
+    let terminal = stdin().is_terminal() && stdout().is_terminal();
+    let control_mode = |choice| choice == Some(ContextChoice::TmuxCc);
+    if control_mode(watch.context.or(preferences.context.filter(|_| login))) {
+        if watch.scrollback.is_some() {
+            return Err(Refusal::Usage(
+                "--scrollback has no meaning with --context tmux-cc: the windows are your terminal's own, and so is what scrolls off".into(),
+                "leave --scrollback out".into(),
+            ));
+        }
+        if !terminal {
+            return Err(Refusal::Usage(
+                "--context tmux-cc needs a terminal, on standard input and output: its windows are the session's".into(),
+                "--context tmux needs none that knows of tmux".into(),
+            ));
+        }
+    }
     let choice = match (watch.context, login) {
         (Some(ContextChoice::None), _) => return Ok(None),
         (None, false) if !named => return Ok(None),
@@ -214,6 +230,7 @@ fn keeper(
         ContextChoice::Auto => Some(Mux::Auto),
         ContextChoice::Screen => Some(Mux::Screen),
         ContextChoice::Tmux => Some(Mux::Tmux),
+        ContextChoice::TmuxCc => Some(Mux::TmuxControl),
         ContextChoice::None => None,
     })
 }

@@ -80,10 +80,7 @@ impl Driver {
                 self.account.said(&notice);
                 let line = report::notice(&self.session.host, &notice);
                 tracing::info!("{line}");
-                checked(
-                    "write a line",
-                    self.status.line(&format!("netroam: {line}")),
-                );
+                self.say(format!("netroam: {line}"));
             }
             Action::Finish(exit) => self.exit = Some(exit),
         }
@@ -287,46 +284,6 @@ impl Driver {
         self.session.learnt = learnt;
     }
 
-    /// Brings the terminal in line with the state: keys are read and the status line is shown only while no run owns it.
-    pub(super) fn refresh(&mut self) {
-        let free = self.runs.iter().all(|(_, run)| run.silenced);
-        let attaching = self.runs.values().any(LiveRun::attaching);
-        // Before they are offered: what was pressed until then is thrown away.
-        if free
-            && self.keys.is_none()
-            && self.exit.is_none()
-            && let Some(terminal) = &self.terminal
-        {
-            match terminal.listen() {
-                Ok(keys) => self.keys = keys,
-                Err(error) => tracing::warn!(%error, "cannot read keys"),
-            }
-        }
-        if let (true, Some(shown)) = (free || attaching, &self.shown)
-            && (self.status.is_live() || shown.lasts())
-        {
-            let (text, keys) = report::status(&self.session.host, shown);
-            let text = format!("netroam: {text}");
-            let keys = if self.terminal.is_some() { keys } else { "" };
-            checked("draw the status line", self.status.say(&text, keys));
-        }
-    }
-
-    /// The terminal as it was before the run: settings, and what a program that was cut off left switched on.
-    pub(super) fn take_terminal(&mut self, clean: bool) {
-        if let Some(terminal) = &self.terminal {
-            let reset = if clean {
-                Reset::TermiosOnly
-            } else {
-                Reset::Modes
-            };
-            checked("restore the terminal", terminal.restore(reset));
-        }
-        if !clean {
-            self.status.below();
-        }
-    }
-
     /// Leaves nothing behind: every run ended and reaped, the terminal given back.
     pub(super) async fn leave(
         &mut self,
@@ -355,7 +312,7 @@ impl Driver {
                         self.runs.remove(&run);
                         self.take_terminal(false);
                     }
-                    Message::Said(bytes) => report::relay(&bytes),
+                    Message::Said(bytes) => self.said(&bytes),
                     Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) => {}
                 },
                 () = super::until(Some(deadline)), if self.runs.values().any(|run| run.kill_at.is_some()) => {

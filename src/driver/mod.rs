@@ -13,6 +13,7 @@ mod ear;
 mod pace;
 mod run;
 mod session;
+mod show;
 mod sight;
 mod signals;
 
@@ -38,7 +39,6 @@ pub use session::{Context, Session};
 use crate::{
     connect::{Dialled, Failure, Progress, Resolver},
     control::{Listener, Request},
-    report,
     ssh::Ending,
     supervisor::{Answer, AttemptId, Exit, Input, RunId, Settings, Status, Supervisor, Wish},
     terminal::{Key, Keys, Status as StatusLine, Terminal},
@@ -81,6 +81,8 @@ struct Driver {
     status: StatusLine<Stderr>,
     /// What the status line says while no run owns the terminal.
     shown: Option<Status>,
+    /// What is to be said when the terminal is out of control mode: within, tmux alone speaks.
+    unsaid: Vec<String>,
     dir: RunDir,
     resolver: Arc<Resolver>,
     runs: BTreeMap<RunId, LiveRun>,
@@ -104,7 +106,14 @@ struct Driver {
 pub async fn keep(session: Session) -> Result<Exit> {
     let (messages, mut inbox) = mpsc::unbounded_channel();
     let mut signals = Signals::listen().context("cannot listen for signals")?;
-    let terminal = Terminal::open().map(Rc::new);
+    let control_mode = session.control_mode();
+    let terminal = Terminal::open().map(|terminal| {
+        Rc::new(if control_mode {
+            terminal.for_control_mode()
+        } else {
+            terminal
+        })
+    });
     let settings = Settings {
         dialler: session.dialler,
         hop_known: session.first_hop.is_some(),
@@ -139,6 +148,7 @@ pub async fn keep(session: Session) -> Result<Exit> {
         terminal,
         keys: None,
         shown: None,
+        unsaid: Vec::new(),
         runs: BTreeMap::new(),
         attempts: BTreeMap::new(),
         finding: BTreeMap::new(),
@@ -252,10 +262,7 @@ impl Driver {
             Message::Greeted(run) => self.tell(Input::Greeted(run)),
             Message::KeyExchanged(run) => self.tell(Input::KeyExchanged(run)),
             Message::Authenticated(run) => self.authenticated(run),
-            Message::Said(bytes) => {
-                checked("clear the status line", self.status.make_room());
-                report::relay(&bytes);
-            }
+            Message::Said(bytes) => self.said(&bytes),
             Message::Over(run, ending) => self.over(run, ending),
         }
     }

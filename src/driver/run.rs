@@ -57,6 +57,8 @@ pub(super) struct LiveRun {
     pub(super) placed: bool,
     /// Stopped where it stood; it has no terminal any more.
     pub(super) silenced: bool,
+    /// It has been attached.
+    attached: bool,
     stage: Stage,
     /// Written but never acknowledged, when it was given up.
     pub(super) undelivered: bool,
@@ -170,6 +172,7 @@ impl LiveRun {
             unattended: plan.unattended,
             placed: false,
             silenced: false,
+            attached: false,
             stage: Stage::Connecting,
             undelivered: false,
             kill_at: None,
@@ -183,7 +186,13 @@ impl LiveRun {
     pub(super) fn attached(&mut self) {
         if self.stage == Stage::Connecting {
             self.stage = Stage::Attached;
+            self.attached = true;
         }
+    }
+
+    /// What the terminal shows is the session's, though it may be about to end.
+    pub(super) fn on_screen(&self) -> bool {
+        self.attached && !self.silenced
     }
 
     /// It logs in, and nobody is to be asked anything: the status line may be shown meanwhile.

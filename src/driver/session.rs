@@ -77,6 +77,13 @@ impl Session {
         self.context.as_ref().map(|context| context.name.as_str())
     }
 
+    /// Whether its runs put the terminal into tmux's control mode.
+    pub(super) fn control_mode(&self) -> bool {
+        self.context
+            .as_ref()
+            .is_some_and(|context| context.mux == Mux::TmuxControl)
+    }
+
     /// The remote command of the next run.
     pub(super) fn attach_command(&self, purpose: Purpose) -> Option<String> {
         let context = self.context.as_ref()?;

@@ -5,6 +5,7 @@
 
 mod absent_vpn;
 mod alerts;
+mod control_mode;
 mod endings;
 mod log;
 mod moves;

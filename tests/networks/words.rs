@@ -95,6 +95,12 @@ fn bad_words_are_refused_in_one_line() {
             "netroam: hint: ",
             2,
         ),
+        (
+            &["--context", "tmux-cc", "--scrollback", "native", "work"],
+            "--scrollback has no meaning with --context tmux-cc",
+            "netroam: hint: leave --scrollback out",
+            2,
+        ),
     ] {
         refused(&lab, words, line, hint, status);
     }

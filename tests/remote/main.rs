@@ -1,6 +1,6 @@
 //! Real ssh, sshd, screen, tmux and login shells, on loopback.
 //!
-//! Needs root, sshd, screen, tmux, zsh, fish, tcsh and util-linux; fails with a clear message where one is missing.
+//! Needs root, sshd, screen, tmux, zsh, fish, tcsh, mksh, ksh93, busybox and util-linux; fails with a clear message where one is missing.
 
 #![cfg(target_os = "linux")]
 #![expect(
@@ -12,4 +12,5 @@
 mod bootstrap;
 mod client;
 mod endings;
+mod mac;
 mod server;
