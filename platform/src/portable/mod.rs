@@ -1,12 +1,17 @@
-//! The answers of any Unix: what the network is like can be asked, but nobody tells of a change.
+//! The answers of any Unix: what the network is like can be asked, but nobody tells of a change, or only that there was one.
 
+mod clocks;
 mod events;
 mod look;
+mod names;
+mod routes;
 
 pub(crate) use events::Events;
 pub(crate) use look::look;
 
 #[cfg(not(target_os = "linux"))]
+pub(crate) mod process;
+#[cfg(not(target_os = "linux"))]
 mod system;
 #[cfg(not(target_os = "linux"))]
-pub(crate) use system::{CLOCK_COUNTING_SLEEP, handover, process, tcp};
+pub(crate) use system::{CLOCK_COUNTING_SLEEP, handover, tcp};
