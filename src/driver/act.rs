@@ -10,7 +10,7 @@ use netroam_platform::{Path, clock, process};
 use tokio::sync::mpsc;
 
 use super::{
-    Driver, GRACE, Message, checked,
+    Driver, GRACE, Message, News, checked,
     run::LiveRun,
     signals::{Arrived, Signals},
 };
@@ -74,16 +74,20 @@ impl Driver {
             Action::Show(status) => {
                 tracing::info!(?status, "status");
                 self.account.shown(&status);
+                self.news(News::Status(&status));
                 self.shown = Some(status);
             }
             Action::Say(notice) => {
                 self.account.said(&notice);
+                self.news(News::Said(&notice));
                 let line = report::notice(&self.session.host, &notice);
                 tracing::info!("{line}");
-                checked(
-                    "write a line",
-                    self.status.line(&format!("netroam: {line}")),
-                );
+                if !self.quiet() {
+                    checked(
+                        "write a line",
+                        self.status.line(&format!("netroam: {line}")),
+                    );
+                }
             }
             Action::Finish(exit) => self.exit = Some(exit),
         }
@@ -160,6 +164,10 @@ impl Driver {
                     "started ssh"
                 );
                 self.account.started(id);
+                self.news(News::Started {
+                    run: id,
+                    pid: super::number(run.pid),
+                });
                 self.runs.insert(id, run);
                 self.find_first_hops();
             }
@@ -304,6 +312,7 @@ impl Driver {
         }
         if let (true, Some(shown)) = (free || attaching, &self.shown)
             && (self.status.is_live() || shown.lasts())
+            && !self.quiet()
         {
             let (text, keys) = report::status(&self.session.host, shown);
             let text = format!("netroam: {text}");
@@ -356,7 +365,7 @@ impl Driver {
                         self.take_terminal(false);
                     }
                     Message::Said(bytes) => report::relay(&bytes),
-                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) => {}
+                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) | Message::Mute(..) => {}
                 },
                 () = super::until(Some(deadline)), if self.runs.values().any(|run| run.kill_at.is_some()) => {
                     for run in self.runs.values_mut() {
