@@ -26,6 +26,8 @@ pub enum Verb {
     Events(Events),
     /// Drop what was learnt of a host: its addresses, and how it was last reached
     Forget(Forget),
+    /// Stand in for autossh, with its command line, environment, signals and exit statuses
+    Autossh(Autossh),
     /// Pass the dialled connection to ssh, which runs this by itself
     #[command(hide = true)]
     HandOver,
@@ -128,6 +130,22 @@ pub struct Forget {
     /// Hosts, as for watch
     #[arg(value_name = "HOST", required = true)]
     pub hosts: Vec<String>,
+}
+
+/// `netroam autossh …`, and the program called as `autossh`
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "netroam autossh [-V] [-M PORT[:ECHO_PORT]] [-f] [ANY SSH OPTION] [USER@]HOST [COMMAND...]",
+    after_help = "  -M PORT[:ECHO_PORT]  accepted; opened only with AUTOSSH_MONITOR=force, because the kernel watches the connection\n  \
+        -f                   go to the background\n  \
+        -V                   print the version\n\n\
+        Its environment: AUTOSSH_DEBUG, FIRST_POLL, GATETIME, LOGFILE, LOGLEVEL, MAXLIFETIME, MAXSTART, MESSAGE, PATH, PIDFILE, POLL, PORT.\n\
+        Called by the name autossh (a link), netroam is it. docs/autossh.md says what is the same and what is better."
+)]
+pub struct Autossh {
+    /// autossh's own options, those of ssh, the host, and a command
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    pub words: Vec<OsString>,
 }
 
 /// What keeps the work on the remote host.

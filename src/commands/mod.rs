@@ -12,6 +12,7 @@ use crate::{
     ssh::{Version, split},
 };
 
+mod autossh;
 mod events;
 mod forget;
 mod watch;
@@ -20,11 +21,15 @@ mod why;
 /// Reads the command line, does what it says, and gives the exit status.
 pub fn run() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
+    if let Some(program) = words.first().filter(|program| autossh::is_called(program)) {
+        return autossh::run(program, &words[1..]);
+    }
     let outcome = match words.get(1).and_then(|verb| verb.to_str()) {
         // On the way of every connection: nothing else is even parsed.
         Some("hand-over") if words.len() == 2 => {
             connect::handover::fetch().map(|()| ExitCode::SUCCESS)
         }
+        Some("autossh") => return autossh::run(&words[0], &words[2..]),
         Some(verb @ ("watch" | "why")) => ssh_words(verb, &words),
         Some(_) | None => dispatch(Cli::parse_from(words)),
     };
@@ -64,13 +69,17 @@ fn ssh_words(name: &str, words: &[OsString]) -> anyhow::Result<ExitCode> {
     match Cli::parse_from(separated).verb {
         Verb::Watch(watch) => watch::run(&watch, &ssh, version),
         Verb::Why(why) => why::run(&why, &ssh, version),
-        Verb::Events(_) | Verb::Forget(_) | Verb::HandOver => unreachable!("the verb was {name}"),
+        Verb::Autossh(_) | Verb::Events(_) | Verb::Forget(_) | Verb::HandOver => {
+            unreachable!("the verb was {name}")
+        }
     }
 }
 
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {
-        Verb::Watch(_) | Verb::Why(_) => unreachable!("these are read on their own"),
+        Verb::Watch(_) | Verb::Why(_) | Verb::Autossh(_) => {
+            unreachable!("these are read on their own")
+        }
         Verb::Events(events) => events::run(&events),
         Verb::Forget(forget) => forget::run(&forget, &Store::new(&dirs::state()?)),
         Verb::HandOver => connect::handover::fetch().map(|()| ExitCode::SUCCESS),

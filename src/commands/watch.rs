@@ -39,7 +39,7 @@ const TAKE_OVER: Duration = Duration::from_secs(5);
 const HELP: &str = "netroam watch --help";
 
 /// Why there is nothing to keep.
-enum Refusal {
+pub(super) enum Refusal {
     /// The command line or the configuration is wrong; and a hint.
     Usage(String, String),
     /// Another terminal of this laptop has the session.
@@ -101,12 +101,13 @@ pub(super) fn run(watch: &Watch, ssh: &OsStr, version: Version) -> Result<ExitCo
         | Exit::ContextGone
         | Exit::PersonNeeded(_)
         | Exit::CommandLost(_)
+        | Exit::Limit(_)
         | Exit::GaveUp => Ok(ExitCode::from(code)),
     }
 }
 
 /// Puts together what the command line, the configuration and ssh's own configuration say.
-fn session(
+pub(super) fn session(
     watch: &Watch,
     args: Args,
     ssh: &OsStr,
@@ -187,6 +188,7 @@ fn session(
         hooks: preferences.hooks(),
         notify: preferences.notify.unwrap_or(true),
         stall: stall.unwrap_or(STALL),
+        stand_in: None,
     })
 }
 

@@ -10,7 +10,7 @@ use netroam_platform::{Path, clock, process};
 use tokio::sync::mpsc;
 
 use super::{
-    Driver, GRACE, Message, checked,
+    Driver, GRACE, Message, News, checked,
     run::LiveRun,
     signals::{Arrived, Signals},
 };
@@ -74,13 +74,17 @@ impl Driver {
             Action::Show(status) => {
                 tracing::info!(?status, "status");
                 self.account.shown(&status);
+                self.news(News::Status(&status));
                 self.shown = Some(status);
             }
             Action::Say(notice) => {
                 self.account.said(&notice);
+                self.news(News::Said(&notice));
                 let line = report::notice(&self.session.host, &notice);
                 tracing::info!("{line}");
-                self.say(format!("netroam: {line}"));
+                if !self.quiet() {
+                    self.say(format!("netroam: {line}"));
+                }
             }
             Action::Finish(exit) => self.exit = Some(exit),
         }
@@ -157,6 +161,10 @@ impl Driver {
                     "started ssh"
                 );
                 self.account.started(id);
+                self.news(News::Started {
+                    run: id,
+                    pid: super::number(run.pid),
+                });
                 self.runs.insert(id, run);
                 self.find_first_hops();
             }
@@ -313,7 +321,7 @@ impl Driver {
                         self.take_terminal(false);
                     }
                     Message::Said(bytes) => self.said(&bytes),
-                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) => {}
+                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) | Message::Mute(..) => {}
                 },
                 () = super::until(Some(deadline)), if self.runs.values().any(|run| run.kill_at.is_some()) => {
                     for run in self.runs.values_mut() {

@@ -16,6 +16,7 @@ mod session;
 mod show;
 mod sight;
 mod signals;
+mod stand_in;
 
 use std::{
     collections::BTreeMap,
@@ -35,6 +36,7 @@ use netroam_platform::{
 use tokio::{select, sync::mpsc, task::AbortHandle, time::sleep};
 
 pub use session::{Context, Session};
+pub use stand_in::{Hearer, Monitor, News, StandIn};
 
 use crate::{
     connect::{Dialled, Failure, Progress, Resolver},
@@ -48,6 +50,7 @@ use dir::RunDir;
 use run::LiveRun;
 use sight::{Changed, Sight};
 use signals::Signals;
+use stand_in::stop_asking;
 
 /// How long a run that was told to end may take before it is killed; ssh needs 0 to 10 ms (measured).
 const GRACE: Duration = Duration::from_millis(250);
@@ -64,6 +67,8 @@ enum Message {
     Greeted(RunId),
     KeyExchanged(RunId),
     Authenticated(RunId),
+    /// What goes through the run's forwards does not come back, because of this.
+    Mute(RunId, String),
     /// What ssh wrote for the user.
     Said(Vec<u8>),
     /// ssh is reaped, and all it has said is read.
@@ -93,6 +98,8 @@ struct Driver {
     /// The question that is under way, by its number.
     probe: Option<(u64, AbortHandle)>,
     probes: u64,
+    /// Who asks the live run's forwards for their echo.
+    echo: Option<AbortHandle>,
     messages: mpsc::UnboundedSender<Message>,
     account: Account,
     control: Option<Listener>,
@@ -140,7 +147,10 @@ pub async fn keep(session: Session) -> Result<Exit> {
             session.target.bind_interface.clone(),
         )
         .context("cannot subscribe to the kernel's network events")?,
-        supervisor: Supervisor::new(settings),
+        supervisor: match &session.stand_in {
+            Some(stand_in) => Supervisor::new(settings).under(stand_in.restarts),
+            None => Supervisor::new(settings),
+        },
         status: StatusLine::stderr(),
         dir: RunDir::create(&session.directory)
             .context("cannot make a directory for the sockets of this session")?,
@@ -155,6 +165,7 @@ pub async fn keep(session: Session) -> Result<Exit> {
         sockets: BTreeMap::new(),
         probe: None,
         probes: 0,
+        echo: None,
         messages,
         account: Account::open(&session),
         control: None,
@@ -262,6 +273,10 @@ impl Driver {
             Message::Greeted(run) => self.tell(Input::Greeted(run)),
             Message::KeyExchanged(run) => self.tell(Input::KeyExchanged(run)),
             Message::Authenticated(run) => self.authenticated(run),
+            Message::Mute(run, why) => {
+                let why = format!("the monitoring ports are silent: {why}");
+                self.tell(Input::Mute { run, why });
+            }
             Message::Said(bytes) => self.said(&bytes),
             Message::Over(run, ending) => self.over(run, ending),
         }
@@ -318,6 +333,8 @@ impl Driver {
             self.clear_status();
             self.shown = None;
             self.account.attached(run);
+            self.news(News::Attached(run));
+            self.watch_echo(run);
         }
         self.tell(Input::Authenticated(run));
     }
@@ -330,6 +347,8 @@ impl Driver {
         self.finding.remove(&Some(run));
         tracing::info!(run = run.0, ?ending, "run ended");
         self.account.ended(run, &ending);
+        self.news(News::Ended(run, &ending));
+        stop_asking(&mut self.echo);
         let clean = matches!(ending, Ending::Finished { .. } | Ending::TakenOver);
         if !live.silenced {
             self.take_terminal(clean);
@@ -347,6 +366,7 @@ impl Driver {
             Ok(Key::Quit) => Wish::Quit,
             Ok(Key::Details) => Wish::Details,
             Ok(Key::Other) => return,
+            Ok(Key::HungUp) if self.lives_without_terminal() => return,
             Ok(Key::HungUp) => return self.tell(Input::Quit(nix::libc::SIGHUP)),
             Err(error) => {
                 tracing::warn!(%error, "cannot read the terminal any more");

@@ -2,10 +2,11 @@
 
 use std::{ffi::OsString, fs::File, path::PathBuf, time::Duration};
 
+use super::StandIn;
 use crate::{
     alert::Hooks,
     connect::Target,
-    context::{Attach, Claim, Mux, Name, Scrollback, Token, When},
+    context::{Attach, Claim, Mux, Name, Recipe, Scrollback, Token, When},
     learnt::Learnt,
     ssh::{Args, Config, Hop},
     supervisor::{Again, Dialler, Purpose, Via},
@@ -54,6 +55,8 @@ pub struct Session {
     pub notify: bool,
     /// How long unacknowledged data may hang before the kernel ends the connection.
     pub stall: Duration,
+    /// What is different where netroam stands in autossh's place.
+    pub stand_in: Option<StandIn>,
 }
 
 /// The context of a session, and our claim on it.
@@ -74,7 +77,14 @@ pub struct Context {
 impl Session {
     /// The session's name on the host; without a context it has none.
     pub(super) fn name(&self) -> Option<&str> {
-        self.context.as_ref().map(|context| context.name.as_str())
+        let context = self.context.as_ref().map(|context| &context.name);
+        let recipe = self.recipe().map(Recipe::name);
+        context.or(recipe).map(Name::as_str)
+    }
+
+    /// The user's own command that attaches, if it is one.
+    fn recipe(&self) -> Option<&Recipe> {
+        self.stand_in.as_ref()?.recipe.as_ref()
     }
 
     /// Whether its runs put the terminal into tmux's control mode.
@@ -86,16 +96,20 @@ impl Session {
 
     /// The remote command of the next run.
     pub(super) fn attach_command(&self, purpose: Purpose) -> Option<String> {
+        let when = match purpose {
+            Purpose::Open => When::First,
+            Purpose::Reattach => When::Again,
+        };
+        if let Some(recipe) = self.recipe() {
+            return Some(recipe.command(when));
+        }
         let context = self.context.as_ref()?;
         let attach = Attach {
             name: &context.name,
             mux: context.mux,
             scrollback: context.scrollback,
             token: &context.token,
-            when: match purpose {
-                Purpose::Open => When::First,
-                Purpose::Reattach => When::Again,
-            },
+            when,
         };
         Some(attach.command())
     }

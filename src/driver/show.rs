@@ -45,6 +45,7 @@ impl Driver {
         }
         if let (true, Some(shown)) = (free || attaching, &self.shown)
             && (self.status.is_live() || shown.lasts())
+            && !self.quiet()
         {
             let (text, keys) = report::status(&self.session.host, shown);
             let text = format!("netroam: {text}");

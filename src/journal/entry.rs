@@ -271,6 +271,7 @@ impl Note {
             | Exit::TakenOver
             | Exit::ContextGone
             | Exit::PersonNeeded(_)
+            | Exit::Limit(_)
             | Exit::CommandLost(_) => report::exit(host, exit).0.unwrap_or_default(),
         };
         let event = Event::Exited {

@@ -1,7 +1,10 @@
 //! How it all ended, in words.
 
 use super::{plain, reason_text, status};
-use crate::{ssh::Ending, supervisor::Exit};
+use crate::{
+    ssh::Ending,
+    supervisor::{Exit, Limit},
+};
 
 /// The last line, if the end needs one, and the exit status. ssh has said already what a plain ssh says.
 pub fn exit(host: &str, exit: &Exit) -> (Option<String>, u8) {
@@ -35,6 +38,8 @@ pub fn exit(host: &str, exit: &Exit) -> (Option<String>, u8) {
             ),
             status::COMMAND_LOST,
         ),
+        Exit::Limit(Limit::Starts) => ("started as often as it may be".into(), 0),
+        Exit::Limit(Limit::Lifetime) => ("kept for as long as it may be".into(), 0),
         Exit::GaveUp => return (None, status::GAVE_UP),
         Exit::Signal(_) => return (None, status::SSH),
     };

@@ -63,6 +63,9 @@ impl Supervisor {
     }
 
     fn ended_by_itself(&mut self, now: Time, ending: Ending, unacknowledged: bool) {
+        let Some(ending) = self.by_rules(now, ending) else {
+            return;
+        };
         match ending {
             Ending::Denied { why } if self.lost.is_some() && self.settings.attended => {
                 self.park(Need::Question(why));
