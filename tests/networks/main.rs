@@ -3,6 +3,7 @@
 
 mod absent_vpn;
 mod alerts;
+mod dialler;
 mod endings;
 mod log;
 mod moves;
