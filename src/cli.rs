@@ -28,6 +28,10 @@ pub enum Verb {
     Forget(Forget),
     /// Stand in for autossh, with its command line, environment, signals and exit statuses
     Autossh(Autossh),
+    /// Connect for ssh, git, rsync and everything that runs ssh, as its `ProxyCommand`
+    Dial(Dial),
+    /// Print configuration for other programs
+    Config(Config),
     /// Pass the dialled connection to ssh, which runs this by itself
     #[command(hide = true)]
     HandOver,
@@ -148,6 +152,48 @@ pub struct Autossh {
     pub words: Vec<OsString>,
 }
 
+/// `netroam dial HOSTNAME PORT`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "For ssh_config(5), where `netroam config ssh` prints it from:\n  \
+        ProxyCommand netroam dial --host %n %h %p\n  \
+        ProxyUseFdpass yes"
+)]
+pub struct Dial {
+    /// The host as it was typed, for what is configured and learnt of it [default: HOSTNAME]
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<String>,
+
+    /// Over what to connect: any path, a tunnel, an interface by name or pattern (`wg*`), or auto: as the last session [default: auto]
+    #[arg(long, value_name = "auto|any|tunnel|INTERFACE")]
+    pub via: Option<Via>,
+
+    /// How long to wait for the network, the tunnel or the name when it is missing [default: 120]
+    #[arg(long, value_name = "SECONDS", value_parser = whole_seconds)]
+    pub wait: Option<Duration>,
+
+    /// The name or address to connect to
+    pub hostname: String,
+
+    /// Its TCP port
+    pub port: u16,
+}
+
+/// `netroam config ssh`
+#[derive(Debug, Args)]
+pub struct Config {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: ConfigVerb,
+}
+
+/// What can be done about configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Print the lines for ~/.ssh/config with which every ssh connects through netroam
+    Ssh,
+}
+
 /// What keeps the work on the remote host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -182,6 +228,12 @@ pub enum DialChoice {
     Auto,
     /// ssh.
     Ssh,
+}
+
+/// Reads a number of seconds.
+fn whole_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<u32>().map_err(|error| error.to_string())?;
+    Ok(Duration::from_secs(seconds.into()))
 }
 
 /// Reads a number of seconds, at least 3: less could end a connection over one bad moment.

@@ -161,6 +161,21 @@ pub fn state(host: &str, status: &Status) -> (String, &'static str) {
     }
 }
 
+/// What `netroam dial` waits for, and how long at most.
+pub fn waits(host: &str, status: &Status, limit: Duration) -> String {
+    let (text, _) = self::status(host, status);
+    format!("{text} (at most {})", duration(limit))
+}
+
+/// What `netroam dial` has waited for so long.
+pub fn given_up(host: &str, status: &Status, waited: Duration) -> String {
+    let (text, _) = self::status(host, status);
+    if waited.is_zero() {
+        return text;
+    }
+    format!("{text}: given up after {}", duration(waited))
+}
+
 /// A line that stays.
 pub fn notice(host: &str, notice: &Notice) -> String {
     match notice {
@@ -316,7 +331,7 @@ fn brief(host: &str, failure: &Failure) -> String {
 }
 
 /// What became of an attempt to connect.
-fn failure(host: &str, failure: &Failure) -> String {
+pub fn failure(host: &str, failure: &Failure) -> String {
     let text = plain(&failure.to_string());
     match failure {
         Failure::Closed(_) | Failure::Silent(_) | Failure::Foreign { .. } => {

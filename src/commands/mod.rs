@@ -5,7 +5,7 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::{
-    cli::{Cli, Verb},
+    cli::{Cli, ConfigVerb, Verb},
     connect, dirs,
     learnt::Store,
     report,
@@ -13,8 +13,10 @@ use crate::{
 };
 
 mod autossh;
+mod dial;
 mod events;
 mod forget;
+mod ssh_lines;
 mod watch;
 mod why;
 
@@ -69,7 +71,12 @@ fn ssh_words(name: &str, words: &[OsString]) -> anyhow::Result<ExitCode> {
     match Cli::parse_from(separated).verb {
         Verb::Watch(watch) => watch::run(&watch, &ssh, version),
         Verb::Why(why) => why::run(&why, &ssh, version),
-        Verb::Autossh(_) | Verb::Events(_) | Verb::Forget(_) | Verb::HandOver => {
+        Verb::Autossh(_)
+        | Verb::Events(_)
+        | Verb::Forget(_)
+        | Verb::Dial(_)
+        | Verb::Config(_)
+        | Verb::HandOver => {
             unreachable!("the verb was {name}")
         }
     }
@@ -82,6 +89,10 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Verb::Events(events) => events::run(&events),
         Verb::Forget(forget) => forget::run(&forget, &Store::new(&dirs::state()?)),
+        Verb::Dial(dial) => dial::run(&dial),
+        Verb::Config(config) => match config.verb {
+            ConfigVerb::Ssh => ssh_lines::run(),
+        },
         Verb::HandOver => connect::handover::fetch().map(|()| ExitCode::SUCCESS),
     }
 }

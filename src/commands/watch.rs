@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Data unacknowledged for so long ends a connection, unless the user says otherwise.
-const STALL: Duration = Duration::from_secs(15);
+pub(super) const STALL: Duration = Duration::from_secs(15);
 
 /// How long another terminal may take to let go of a session.
 const TAKE_OVER: Duration = Duration::from_secs(5);

@@ -10,6 +10,7 @@ mod act;
 mod arrived;
 mod dir;
 mod ear;
+mod once;
 mod pace;
 mod run;
 mod session;
@@ -35,6 +36,7 @@ use netroam_platform::{
 };
 use tokio::{select, sync::mpsc, task::AbortHandle, time::sleep};
 
+pub use once::{Once, dial as dial_once};
 pub use session::{Context, Session};
 pub use stand_in::{Hearer, Monitor, News, StandIn};
 

@@ -38,7 +38,7 @@ pub struct Config {
     pub type_of_service: Option<u8>,
     /// `ProxyJump`, as written.
     pub proxy_jump: Option<String>,
-    /// `ProxyCommand`, as written.
+    /// `ProxyCommand`, as written; none where it is `netroam dial`: that is netroam itself.
     pub proxy_command: Option<String>,
     /// `ControlMaster` is anything but `no`.
     pub control_master: bool,
@@ -130,6 +130,15 @@ pub enum LogLevel {
     Debug3,
 }
 
+/// Whether a `ProxyCommand` is the one that `netroam config ssh` prints, with whatever options.
+fn is_our_dial(command: &str) -> bool {
+    let Some((program, _)) = command.split_once(" dial ") else {
+        return false;
+    };
+    let program = program.trim().trim_matches(['\'', '"']);
+    program == "netroam" || program.ends_with("/netroam")
+}
+
 impl Config {
     /// Asks ssh. It runs the user's `Match exec`, so ask once for each start of netroam.
     ///
@@ -210,7 +219,7 @@ impl Config {
                 .get("ipqos")
                 .and_then(|value| type_of_service(value.split(' ').next()?)),
             proxy_jump: text("proxyjump"),
-            proxy_command: text("proxycommand"),
+            proxy_command: text("proxycommand").filter(|command| !is_our_dial(command)),
             control_master: !matches!(values.get("controlmaster"), None | Some(&("no" | "false"))),
             control_path: text("controlpath").map(PathBuf::from),
             remote_command: text("remotecommand"),

@@ -20,6 +20,24 @@ fn read(words: &[&str]) -> Result<Config> {
 }
 
 #[test]
+fn netroams_own_dialler_is_no_proxy() {
+    let proxied = |command: &str| {
+        let option = format!("-oProxyCommand={command}");
+        read(&[&option, "h"]).unwrap().proxy_command
+    };
+    for command in [
+        "netroam dial --host %n %h %p",
+        "/opt/net/netroam dial %h %p --via tunnel",
+        "'/a b/netroam' dial --host %n %h %p",
+    ] {
+        assert_eq!(proxied(command), None, "{command}");
+    }
+    for command in ["nc %h %p", "my-netroam dial %h %p", "netroam hand-over"] {
+        assert_eq!(proxied(command).as_deref(), Some(command));
+    }
+}
+
+#[test]
 fn the_real_ssh_is_understood() {
     let config = read(&[
         "-p",
