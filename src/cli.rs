@@ -26,6 +26,12 @@ pub enum Verb {
     Events(Events),
     /// Drop what was learnt of a host: its addresses, and how it was last reached
     Forget(Forget),
+    /// Check the configuration
+    Config {
+        /// What to do with it.
+        #[command(subcommand)]
+        what: ConfigVerb,
+    },
     /// Pass the dialled connection to ssh, which runs this by itself
     #[command(hide = true)]
     HandOver,
@@ -127,6 +133,17 @@ pub struct Forget {
     /// Hosts, as for watch
     #[arg(value_name = "HOST", required = true)]
     pub hosts: Vec<String>,
+}
+
+/// `netroam config …`
+#[derive(Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Say what is wrong with the configuration, by line and column; status 2 if anything is
+    Check {
+        /// Check this file instead of the one under the XDG configuration directory
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
 }
 
 /// What keeps the work on the remote host.

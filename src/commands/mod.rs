@@ -12,6 +12,7 @@ use crate::{
     ssh::{Version, split},
 };
 
+mod config;
 mod events;
 mod forget;
 mod watch;
@@ -64,7 +65,9 @@ fn ssh_words(name: &str, words: &[OsString]) -> anyhow::Result<ExitCode> {
     match Cli::parse_from(separated).verb {
         Verb::Watch(watch) => watch::run(&watch, &ssh, version),
         Verb::Why(why) => why::run(&why, &ssh, version),
-        Verb::Events(_) | Verb::Forget(_) | Verb::HandOver => unreachable!("the verb was {name}"),
+        Verb::Events(_) | Verb::Forget(_) | Verb::Config { .. } | Verb::HandOver => {
+            unreachable!("the verb was {name}")
+        }
     }
 }
 
@@ -73,6 +76,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Watch(_) | Verb::Why(_) => unreachable!("these are read on their own"),
         Verb::Events(events) => events::run(&events),
         Verb::Forget(forget) => forget::run(&forget, &Store::new(&dirs::state()?)),
+        Verb::Config { what } => config::run(&what),
         Verb::HandOver => connect::handover::fetch().map(|()| ExitCode::SUCCESS),
     }
 }
