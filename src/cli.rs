@@ -30,8 +30,12 @@ pub enum Verb {
     Autossh(Autossh),
     /// Connect for ssh, git, rsync and everything that runs ssh, as its `ProxyCommand`
     Dial(Dial),
-    /// Print configuration for other programs
-    Config(Config),
+    /// Check the configuration, and print some for other programs
+    Config {
+        /// What to do with it.
+        #[command(subcommand)]
+        what: ConfigVerb,
+    },
     /// Pass the dialled connection to ssh, which runs this by itself
     #[command(hide = true)]
     HandOver,
@@ -179,17 +183,15 @@ pub struct Dial {
     pub port: u16,
 }
 
-/// `netroam config ssh`
-#[derive(Debug, Args)]
-pub struct Config {
-    /// What to do.
-    #[command(subcommand)]
-    pub verb: ConfigVerb,
-}
-
-/// What can be done about configuration.
+/// `netroam config …`
 #[derive(Debug, Subcommand)]
 pub enum ConfigVerb {
+    /// Say what is wrong with the configuration, by line and column; status 2 if anything is
+    Check {
+        /// Check this file instead of the one under the XDG configuration directory
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
     /// Print the lines for ~/.ssh/config with which every ssh connects through netroam
     Ssh,
 }

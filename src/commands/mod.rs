@@ -5,7 +5,7 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::{
-    cli::{Cli, ConfigVerb, Verb},
+    cli::{Cli, Verb},
     connect, dirs,
     learnt::Store,
     report,
@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod autossh;
+mod config;
 mod dial;
 mod events;
 mod forget;
@@ -75,7 +76,7 @@ fn ssh_words(name: &str, words: &[OsString]) -> anyhow::Result<ExitCode> {
         | Verb::Events(_)
         | Verb::Forget(_)
         | Verb::Dial(_)
-        | Verb::Config(_)
+        | Verb::Config { .. }
         | Verb::HandOver => {
             unreachable!("the verb was {name}")
         }
@@ -90,9 +91,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Events(events) => events::run(&events),
         Verb::Forget(forget) => forget::run(&forget, &Store::new(&dirs::state()?)),
         Verb::Dial(dial) => dial::run(&dial),
-        Verb::Config(config) => match config.verb {
-            ConfigVerb::Ssh => ssh_lines::run(),
-        },
+        Verb::Config { what } => config::run(&what),
         Verb::HandOver => connect::handover::fetch().map(|()| ExitCode::SUCCESS),
     }
 }

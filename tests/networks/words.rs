@@ -144,7 +144,7 @@ fn files_that_cannot_be_used_are_named() {
     }
     let (said, _) = run(&lab, &["--config", wrong, "work"], &[]);
     assert!(
-        said.contains("line 2, column 1: unknown field `stal`"),
+        said.contains("line 2, column 1: unknown key `stal`, did you mean `stall`?"),
         "{said}"
     );
 }
