@@ -122,7 +122,7 @@ impl Ear {
 
     fn hear(&mut self, line: LogLine) {
         tracing::trace!(run = self.id.0, line.text, "ssh");
-        if line.shown {
+        if line.shown && (self.id.0 == 1 || !line.is_said_at_every_login()) {
             let bytes = format!("{}\r\n", line.text).into_bytes();
             match &mut self.log_file {
                 None => report_to(&self.messages, Message::Said(bytes)),

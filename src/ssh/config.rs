@@ -165,13 +165,18 @@ impl Config {
         Self::parse(&String::from_utf8_lossy(&output.stdout))
     }
 
-    /// Reads the output of `ssh -G`: a keyword in lower case, a space, the value; what is unset is absent.
+    /// Reads the output of `ssh -G`: a keyword, a space, the value; what is unset is absent, and what is not known (Apple's `UseKeychain`, or newer
+    /// than this) says nothing. ssh writes keywords in lower case; `sshd -G` does so no more since 10.4 (its release notes), so any case will do.
     fn parse(said: &str) -> Result<Self> {
-        let mut values: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut values: BTreeMap<String, &str> = BTreeMap::new();
         let mut forwards = Vec::new();
         for line in said.lines() {
             let (keyword, value) = line.split_once(' ').unwrap_or((line, ""));
-            if matches!(keyword, "localforward" | "remoteforward" | "dynamicforward") {
+            let keyword = keyword.to_ascii_lowercase();
+            if matches!(
+                &*keyword,
+                "localforward" | "remoteforward" | "dynamicforward"
+            ) {
                 forwards.push(line.to_owned());
             }
             values.entry(keyword).or_insert(value);

@@ -21,7 +21,9 @@ const VERBOSE: [&str; 5] = [
 /// What ssh logs of a line that comes before the banner; a number follows.
 const BEFORE_BANNER: &str = "kex_exchange_identification: banner line ";
 /// Messages that ssh logs at `INFO`, which `LogLevel=ERROR` hides.
-const INFO: [&str; 3] = ["Warning: ", "Timeout, server ", "Server: "];
+const INFO: [&str; 4] = ["Warning: ", "Timeout, server ", "Server: ", AT_EVERY_LOGIN];
+/// What 10.1 and newer say at each login to a server without a post-quantum key exchange, three lines of it (release notes of 10.1).
+const AT_EVERY_LOGIN: &str = "** ";
 
 /// What a line of the log says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +77,13 @@ pub struct LogLine {
     pub event: Option<LogEvent>,
     /// A plain ssh at the user's log level would have shown it.
     pub shown: bool,
+}
+
+impl LogLine {
+    /// Whether it says what it said at the last login, and will say at the next: once is enough for somebody who roams all day.
+    pub fn is_said_at_every_login(&self) -> bool {
+        self.text.starts_with(AT_EVERY_LOGIN)
+    }
 }
 
 /// Cuts the log into lines as it comes.
@@ -309,6 +318,15 @@ mod tests {
                 "debug1: SSH2_MSG_NEWKEYS received",
                 Some(LogEvent::KeyExchanged),
             ),
+            // Seen on macOS 26 (OpenSSH_10.0p2): Apple's ssh does not say which address of a name it connects to, nor is there an event then.
+            ("debug1: Connecting to localhost port 2222.", None),
+            ("debug1: OpenSSH_10.0p2, LibreSSL 3.3.6", None),
+            (
+                "ssh: Could not resolve hostname gw1: nodename nor servname provided, or not known",
+                Some(LogEvent::CouldNotResolve(
+                    "ssh: Could not resolve hostname gw1: nodename nor servname provided, or not known".into(),
+                )),
+            ),
             (
                 "debug1: client_input_channel_req: channel 0 rtype exit-status reply 0",
                 Some(LogEvent::RemoteExit),
@@ -340,6 +358,10 @@ mod tests {
                 "Warning: Permanently added 'h' (ED25519) to the list of known hosts.",
                 LogLevel::Info,
             ),
+            (
+                "** WARNING: connection is not using a post-quantum key exchange algorithm.",
+                LogLevel::Info,
+            ),
             ("Host key verification failed.", LogLevel::Fatal),
         ] {
             for level in [
@@ -358,6 +380,18 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn what_is_said_at_every_login_is_told_from_the_rest() {
+        let lines = "** WARNING: connection is not using a post-quantum key exchange algorithm.\n\
+                     ** This session may be vulnerable to \"store now, decrypt later\" attacks.\n\
+                     ** The server may need to be upgraded. See https://openssh.com/pq.html\n\
+                     Warning: remote port forwarding failed for listen port 80\n";
+        let lines = read(LogLevel::Info, lines.as_bytes());
+        let repeated = lines.iter().map(LogLine::is_said_at_every_login);
+        assert_eq!(repeated.collect::<Vec<_>>(), [true, true, true, false]);
+        assert!(lines[..3].iter().all(|line| line.event.is_none()));
     }
 
     #[test]

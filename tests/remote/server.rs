@@ -87,14 +87,7 @@ impl Server {
             .unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let at = |name: &str| dir.path().join(name);
-        for key in ["host", "other-host", "user", "stranger"] {
-            let made = Command::new("ssh-keygen")
-                .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-                .arg(at(key))
-                .status()
-                .unwrap();
-            assert!(made.success());
-        }
+        make_keys(dir.path());
         let (passwd, shadow) = make_users(dir.path());
         fs::write(at("passwd"), passwd).unwrap();
         fs::write(at("shadow"), shadow).unwrap();
@@ -237,6 +230,17 @@ fn place(dir: &Path, name: &str, instead: Instead<'_>) -> String {
         }
     };
     format!("mount --bind {from} /usr/bin/{name} && ")
+}
+
+fn make_keys(dir: &Path) {
+    for key in ["host", "other-host", "user", "stranger"] {
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+            .arg(dir.join(key))
+            .status()
+            .unwrap();
+        assert!(made.success());
+    }
 }
 
 /// Makes the home of each user in `dir`; returns passwd(5) and shadow(5) with them.
