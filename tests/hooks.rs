@@ -39,7 +39,7 @@ impl Place {
             attached: Some(self.hook(attached)),
             taken_over: Some(self.hook(taken_over)),
         };
-        Alerts::new("gw1; exit 1", Some("mac"), hooks, false)
+        Alerts::new("gw1; exit 1", Some("mac"), hooks, None)
     }
 
     async fn pids(&self) -> Vec<i32> {
