@@ -6,6 +6,7 @@
 use std::{
     fmt,
     io::{self, Write as _},
+    path,
     time::Duration,
 };
 
@@ -60,6 +61,12 @@ pub fn relay(bytes: &[u8]) {
     if let Err(error) = stderr.write_all(bytes).and_then(|()| stderr.flush()) {
         tracing::debug!(%error, "cannot write to stderr");
     }
+}
+
+/// That nobody can ask the netroam with this directory how its sessions are. They are kept all the same.
+pub fn unasked(directory: &path::Path, error: &io::Error) -> String {
+    let directory = plain(&directory.display().to_string());
+    format!("netroam why cannot ask: no socket in {directory} ({error})")
 }
 
 /// An error with its causes, and a hint where there is one.

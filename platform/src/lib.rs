@@ -12,6 +12,8 @@
 //! | how is a connection doing? | [`tcp::health`], and [`tcp::ask`] to make the kernel find out |
 //! | who ends what nobody answers? | the kernel, by [`tcp::keep_honest`] |
 //! | what became of a child? | [`process::reap`]; [`process::spawn`] ties its life to ours |
+//! | has it ended? | [`apart::Apart`], a child that is waited for and leaves nothing behind |
+//! | who looks elsewhere? | [`desktop::Desktop`], which shows a notification |
 //! | who gets this socket? | [`handover`], the way ssh takes it |
 //! | is there something to read? | [`readable::Readable`], without a flag that others would see |
 //! | what does ssh say to a terminal? | [`pty::open`], whose other side is read here |
@@ -19,7 +21,9 @@
 //!
 //! It decides nothing: what an answer means for a session is the supervisor's business.
 
+pub mod apart;
 pub mod clock;
+pub mod desktop;
 mod event;
 pub mod handover;
 #[cfg(not(any(target_os = "linux", target_os = "freebsd", target_os = "dragonfly")))]

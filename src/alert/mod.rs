@@ -7,18 +7,12 @@
 
 mod hook;
 
-#[cfg(feature = "notify")]
-mod desktop;
-#[cfg(not(feature = "notify"))]
-#[path = "no_desktop.rs"]
-mod desktop;
-
 use std::time::Duration;
 
+use netroam_platform::desktop::{Desktop, Note};
 use tokio::time::timeout;
 
 use crate::report;
-use desktop::{Desktop, Note};
 use hook::{Hook, Variable};
 
 /// How long netroam's own end may be held up by hooks and notifications.
@@ -112,16 +106,15 @@ pub struct Alerts {
 impl Alerts {
     /// For the session of this name on `host` (what the user typed); a session without a context has no name. Starts nothing yet.
     ///
-    /// With `notify` the desktop is told as well, if there is a session bus now.
-    pub fn new(host: &str, session: Option<&str>, hooks: Hooks, notify: bool) -> Self {
-        let desktop = if notify { desktop::session_bus() } else { None };
+    /// The desktop is told as well, if there is one.
+    pub fn new(host: &str, session: Option<&str>, hooks: Hooks, desktop: Option<Desktop>) -> Self {
         Self {
             host: report::plain(host),
             session: session.map_or_else(String::new, report::plain),
             wait: hooks.wait.map(Hook::new),
             attached: hooks.attached.map(Hook::new),
             taken_over: hooks.taken_over.map(Hook::new),
-            desktop: desktop.map(Desktop::new),
+            desktop,
             last: None,
         }
     }
@@ -185,7 +178,7 @@ impl Alerts {
             .flatten()
             .filter_map(Hook::close)
             .collect();
-        tasks.extend(self.desktop.and_then(Desktop::close));
+        tasks.extend(self.desktop.map(|desktop| tokio::spawn(desktop.close())));
         let all = async {
             for task in &mut tasks {
                 if let Err(error) = task.await {

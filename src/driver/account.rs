@@ -1,8 +1,8 @@
 //! What is told of the session: to the journal, to a person who looks elsewhere, and to whoever asks on the control socket.
 
-use std::time::Duration;
+use std::{env, time::Duration};
 
-use netroam_platform::Path;
+use netroam_platform::{Path, desktop::Desktop};
 
 use super::{Session, run::LiveRun};
 use crate::{
@@ -36,6 +36,9 @@ pub(super) struct Account {
 
 impl Account {
     pub(super) fn open(session: &Session) -> Self {
+        let desktop = session
+            .notify
+            .then(|| Desktop::found(|name| env::var_os(name)));
         Self {
             host: session.host.clone(),
             journal: Journal::open(&session.state, &session.key, session.name()),
@@ -43,7 +46,7 @@ impl Account {
                 &session.host,
                 session.name(),
                 session.hooks.clone(),
-                session.notify,
+                desktop.flatten(),
             ),
             state: State::Connecting,
             text: "connecting".into(),
@@ -225,7 +228,7 @@ mod tests {
         let mut account = Account {
             host: "gw1".into(),
             journal: Journal::open(folder.path(), "gw1", None),
-            alerts: Alerts::new("gw1", None, Hooks::default(), false),
+            alerts: Alerts::new("gw1", None, Hooks::default(), None),
             state: State::Connecting,
             text: String::new(),
             since: Stamp::now(),

@@ -175,7 +175,7 @@ pub async fn keep(session: Session) -> Result<Exit> {
         session,
     };
     driver.control = Listener::bind(driver.dir.path())
-        .inspect_err(|error| tracing::warn!(%error, "nobody can ask how this session is"))
+        .inspect_err(|error| report::line(&report::unasked(driver.dir.path(), error)))
         .ok();
     while driver.exit.is_none() {
         let deadline = driver.deadline();
