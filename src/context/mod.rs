@@ -3,7 +3,9 @@
 pub mod bootstrap;
 pub mod claim;
 pub mod name;
+pub mod stale;
 
 pub use bootstrap::{Attach, Mux, Scrollback, Token, When};
 pub use claim::{Claim, Claims, InUse};
 pub use name::{BadName, Name};
+pub use stale::Stale;

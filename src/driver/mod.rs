@@ -10,6 +10,7 @@ mod act;
 mod arrived;
 mod dir;
 mod ear;
+mod forwards;
 mod pace;
 mod run;
 mod session;
@@ -33,13 +34,15 @@ use netroam_platform::{
 };
 use tokio::{select, sync::mpsc, task::AbortHandle, time::sleep};
 
+pub use forwards::Outcome;
 pub use session::{Context, Session};
 
 use crate::{
     connect::{Dialled, Failure, Progress, Resolver},
+    context::Stale,
     control::{Listener, Request},
     report,
-    ssh::Ending,
+    ssh::{Ending, Forward, Side},
     supervisor::{Answer, AttemptId, Exit, Input, RunId, Settings, Status, Supervisor, Wish},
     terminal::{Key, Keys, Status as StatusLine, Terminal},
 };
@@ -64,6 +67,8 @@ enum Message {
     Greeted(RunId),
     KeyExchanged(RunId),
     Authenticated(RunId),
+    /// What became of a forward of this run.
+    Forward(RunId, Forward, Outcome),
     /// What ssh wrote for the user.
     Said(Vec<u8>),
     /// ssh is reaped, and all it has said is read.
@@ -82,6 +87,8 @@ struct Driver {
     /// What the status line says while no run owns the terminal.
     shown: Option<Status>,
     dir: RunDir,
+    /// What ends our own stale server side, where no context's command does and the server listens for us.
+    stale: Option<Stale>,
     resolver: Arc<Resolver>,
     runs: BTreeMap<RunId, LiveRun>,
     attempts: BTreeMap<AttemptId, AbortHandle>,
@@ -113,7 +120,7 @@ pub async fn keep(session: Session) -> Result<Exit> {
         // ssh asks on the terminal, whatever our input is (readpass.c).
         askable: terminal.is_some() || std::fs::File::open("/dev/tty").is_ok(),
         // A stopped ssh still listens on the ports that the next one is to listen on.
-        may_silence: session.config.forwards.is_empty(),
+        may_silence: !forwards::any_on(&session, Side::Local),
         via: session.via.clone(),
         last: session.learnt.last.as_ref().map(|last| Path {
             index: 0,
@@ -135,6 +142,7 @@ pub async fn keep(session: Session) -> Result<Exit> {
         status: StatusLine::stderr(),
         dir: RunDir::create(&session.directory)
             .context("cannot make a directory for the sockets of this session")?,
+        stale: forwards::stale(&session)?,
         resolver: Arc::new(Resolver::system()),
         terminal,
         keys: None,
@@ -252,6 +260,7 @@ impl Driver {
             Message::Greeted(run) => self.tell(Input::Greeted(run)),
             Message::KeyExchanged(run) => self.tell(Input::KeyExchanged(run)),
             Message::Authenticated(run) => self.authenticated(run),
+            Message::Forward(run, forward, outcome) => self.forward(run, &forward, outcome),
             Message::Said(bytes) => {
                 checked("clear the status line", self.status.make_room());
                 report::relay(&bytes);
@@ -321,6 +330,12 @@ impl Driver {
             return;
         };
         self.finding.remove(&Some(run));
+        let ending = match (live.not_without, ending) {
+            (Some(forward), Ending::EndedByUs) => Ending::Lost {
+                why: report::forward(&forward, Outcome::NotWithout),
+            },
+            (_, ending) => ending,
+        };
         tracing::info!(run = run.0, ?ending, "run ended");
         self.account.ended(run, &ending);
         let clean = matches!(ending, Ending::Finished { .. } | Ending::TakenOver);

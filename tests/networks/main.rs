@@ -4,6 +4,7 @@
 mod absent_vpn;
 mod alerts;
 mod endings;
+mod forwards;
 mod log;
 mod moves;
 mod names;
@@ -11,6 +12,7 @@ mod noise;
 mod outages;
 mod people;
 mod portals;
+mod ports;
 mod processes;
 mod sessions;
 mod sleep;
