@@ -24,7 +24,7 @@ mod past;
 
 pub use exits::exit;
 pub use network::{changes, event, interface_name, route_destination};
-pub use past::{ending_text, verdict_text};
+pub use past::{ending_text, forward, verdict_text};
 
 /// netroam's own exit statuses, far from what ssh (255), shells and remote programs use.
 pub mod status {

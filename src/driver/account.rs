@@ -4,7 +4,7 @@ use std::{env, time::Duration};
 
 use netroam_platform::{Path, desktop::Desktop};
 
-use super::{Session, run::LiveRun};
+use super::{Session, forwards::Outcome, run::LiveRun};
 use crate::{
     alert::{Alerts, Need, Occasion},
     connect::Failure,
@@ -12,7 +12,7 @@ use crate::{
     journal::{Journal, Judged, Note},
     record::{PathFacts, Stamp, State},
     report,
-    ssh::Ending,
+    ssh::{Ending, Forward},
     supervisor::{self, Answer, Exit, Look, Notice, Reason, RunId, Status},
 };
 
@@ -25,6 +25,8 @@ pub(super) struct Account {
     state: State,
     text: String,
     since: Stamp,
+    /// Forwards that the present run is without.
+    missing: Vec<Forward>,
     /// The words for the login of the present run, until it is attached.
     login: Option<String>,
     /// The path that the present state is about.
@@ -51,6 +53,7 @@ impl Account {
             state: State::Connecting,
             text: "connecting".into(),
             since: Stamp::now(),
+            missing: Vec::new(),
             login: None,
             path: None,
             look: None,
@@ -95,6 +98,17 @@ impl Account {
         self.as_ever();
     }
 
+    pub(super) fn forward(&mut self, run: RunId, forward: &Forward, outcome: Outcome) {
+        self.journal.note(&Note::forward(run, forward, outcome));
+        self.missing.retain(|missing| missing != forward);
+        if outcome != Outcome::Back {
+            self.missing.push(forward.clone());
+        }
+        if self.state == State::Attached {
+            self.as_ever();
+        }
+    }
+
     pub(super) fn verdict(&mut self, run: RunId, judged: Judged, reason: Option<&Reason>) {
         self.journal.note(&Note::verdict(run, judged, reason));
         if judged == Judged::Probe && self.login.is_none() {
@@ -109,7 +123,8 @@ impl Account {
         }
     }
 
-    pub(super) fn ended(&self, run: RunId, ending: &Ending) {
+    pub(super) fn ended(&mut self, run: RunId, ending: &Ending) {
+        self.missing.clear();
         self.journal.note(&Note::ended(run, ending));
     }
 
@@ -174,7 +189,13 @@ impl Account {
             .path
             .as_ref()
             .map_or_else(String::new, |path| format!(" via {path}"));
-        self.now(State::Attached, format!("attached{over}"));
+        let without: Vec<_> = self.missing.iter().map(Forward::to_string).collect();
+        let without = if without.is_empty() {
+            String::new()
+        } else {
+            format!(", but not yet {}", without.join(", "))
+        };
+        self.now(State::Attached, format!("attached{over}{without}"));
     }
 
     fn now(&mut self, state: State, text: String) {
@@ -232,6 +253,7 @@ mod tests {
             state: State::Connecting,
             text: String::new(),
             since: Stamp::now(),
+            missing: Vec::new(),
             login: None,
             path: None,
             look: None,

@@ -149,7 +149,9 @@ impl Driver {
             socket: socket.map(|dialled| dialled.socket),
             unattended: !questions,
             attach,
+            again: purpose == Purpose::Reattach,
             terminal: self.terminal.is_some(),
+            stale: self.stale.clone(),
         };
         match LiveRun::start(&self.session, &self.dir, plan, &self.messages) {
             Ok(run) => {
@@ -321,7 +323,7 @@ impl Driver {
                         self.take_terminal(false);
                     }
                     Message::Said(bytes) => self.said(&bytes),
-                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) | Message::Mute(..) => {}
+                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) | Message::Mute(..) | Message::Forward(..) => {}
                 },
                 () = super::until(Some(deadline)), if self.runs.values().any(|run| run.kill_at.is_some()) => {
                     for run in self.runs.values_mut() {

@@ -10,6 +10,7 @@ mod act;
 mod arrived;
 mod dir;
 mod ear;
+mod forwards;
 mod once;
 mod pace;
 mod run;
@@ -36,14 +37,17 @@ use netroam_platform::{
 };
 use tokio::{select, sync::mpsc, task::AbortHandle, time::sleep};
 
+pub use forwards::Outcome;
 pub use once::{Once, dial as dial_once};
 pub use session::{Context, Session};
 pub use stand_in::{Hearer, Monitor, News, StandIn};
 
 use crate::{
     connect::{Dialled, Failure, Progress, Resolver},
+    context::Stale,
     control::{Listener, Request},
-    ssh::Ending,
+    report,
+    ssh::{Ending, Forward, Side},
     supervisor::{Answer, AttemptId, Exit, Input, RunId, Settings, Status, Supervisor, Wish},
     terminal::{Key, Keys, Status as StatusLine, Terminal},
 };
@@ -71,6 +75,8 @@ enum Message {
     Authenticated(RunId),
     /// What goes through the run's forwards does not come back, because of this.
     Mute(RunId, String),
+    /// What became of a forward of this run.
+    Forward(RunId, Forward, Outcome),
     /// What ssh wrote for the user.
     Said(Vec<u8>),
     /// ssh is reaped, and all it has said is read.
@@ -91,6 +97,8 @@ struct Driver {
     /// What is to be said when the terminal is out of control mode: within, tmux alone speaks.
     unsaid: Vec<String>,
     dir: RunDir,
+    /// What ends our own stale server side, where no context's command does and the server listens for us.
+    stale: Option<Stale>,
     resolver: Arc<Resolver>,
     runs: BTreeMap<RunId, LiveRun>,
     attempts: BTreeMap<AttemptId, AbortHandle>,
@@ -131,7 +139,7 @@ pub async fn keep(session: Session) -> Result<Exit> {
         // ssh asks on the terminal, whatever our input is (readpass.c).
         askable: terminal.is_some() || std::fs::File::open("/dev/tty").is_ok(),
         // A stopped ssh still listens on the ports that the next one is to listen on.
-        may_silence: session.config.forwards.is_empty(),
+        may_silence: !forwards::any_on(&session, Side::Local),
         via: session.via.clone(),
         last: session.learnt.last.as_ref().map(|last| Path {
             index: 0,
@@ -156,6 +164,7 @@ pub async fn keep(session: Session) -> Result<Exit> {
         status: StatusLine::stderr(),
         dir: RunDir::create(&session.directory)
             .context("cannot make a directory for the sockets of this session")?,
+        stale: forwards::stale(&session)?,
         resolver: Arc::new(Resolver::system()),
         terminal,
         keys: None,
@@ -279,6 +288,7 @@ impl Driver {
                 let why = format!("the monitoring ports are silent: {why}");
                 self.tell(Input::Mute { run, why });
             }
+            Message::Forward(run, forward, outcome) => self.forward(run, &forward, outcome),
             Message::Said(bytes) => self.said(&bytes),
             Message::Over(run, ending) => self.over(run, ending),
         }
@@ -347,6 +357,12 @@ impl Driver {
             return;
         };
         self.finding.remove(&Some(run));
+        let ending = match (live.not_without, ending) {
+            (Some(forward), Ending::EndedByUs) => Ending::Lost {
+                why: report::forward(&forward, Outcome::NotWithout),
+            },
+            (_, ending) => ending,
+        };
         tracing::info!(run = run.0, ?ending, "run ended");
         self.account.ended(run, &ending);
         self.news(News::Ended(run, &ending));

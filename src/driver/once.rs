@@ -157,6 +157,7 @@ impl<S: FnMut(&Status)> Dialling<S> {
             | Message::KeyExchanged(_)
             | Message::Authenticated(_)
             | Message::Mute(..)
+            | Message::Forward(..)
             | Message::Said(_)
             | Message::Over(..) => unreachable!("these are about a run"),
         }

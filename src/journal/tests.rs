@@ -145,6 +145,7 @@ fn an_outage_can_be_told_from_the_lines() {
             | Event::Answered { .. }
             | Event::Ended { .. }
             | Event::Slept { .. }
+            | Event::Forward { .. }
             | Event::Exited { .. } => panic!("not noted"),
         }
     }

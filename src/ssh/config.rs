@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ffi::OsStr, path::PathBuf, process::Command, ti
 
 use anyhow::{Context as _, Result, bail};
 
-use super::args::Args;
+use super::{args::Args, forward::Forward};
 
 /// The options that must not reach `ssh -G`: `-E` would swallow its errors into a file, `-q` would silence them, `-v` would bury them.
 const NOT_FOR_G: &[u8] = b"Eqv";
@@ -70,8 +70,8 @@ pub struct Config {
     pub fork_after_authentication: bool,
     /// `BatchMode`: the user never wants to be asked.
     pub batch_mode: bool,
-    /// Local, remote and dynamic forwards, as `ssh -G` writes them; empty with `ClearAllForwardings`.
-    pub forwards: Vec<String>,
+    /// Local, remote and dynamic forwards; none with `ClearAllForwardings`.
+    pub forwards: Vec<Forward>,
 }
 
 /// `AddressFamily`.
@@ -261,7 +261,7 @@ impl Config {
             stdin_null: yes("stdinnull"),
             fork_after_authentication: yes("forkafterauthentication"),
             batch_mode: yes("batchmode"),
-            forwards,
+            forwards: Forward::all(&forwards),
         })
     }
 
