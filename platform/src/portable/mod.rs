@@ -5,8 +5,12 @@ mod look;
 
 pub(crate) use events::Events;
 pub(crate) use look::look;
+#[cfg(target_os = "macos")]
+pub(crate) use look::{path, snapshot};
 
 #[cfg(not(target_os = "linux"))]
 mod system;
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+pub(crate) use system::{CLOCK_COUNTING_SLEEP, tcp};
 #[cfg(not(target_os = "linux"))]
-pub(crate) use system::{CLOCK_COUNTING_SLEEP, handover, process, tcp};
+pub(crate) use system::{handover, process};
