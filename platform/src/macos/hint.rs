@@ -182,16 +182,16 @@ mod tests {
         }
     }
 
-    fn value(active: Option<bool>, interface: Option<&str>) -> Option<Value> {
-        Some(Value {
+    fn value(active: Option<bool>, interface: Option<&str>) -> Value {
+        Value {
             active,
             interface: interface.map(Into::into),
-        })
+        }
     }
 
-    fn events(key: &str, value: Option<Value>) -> Vec<Event> {
+    fn events(key: &str, value: impl Into<Option<Value>>) -> Vec<Event> {
         let now = snapshot(&[(1, "lo0"), (4, "en0")]);
-        match change(key, value) {
+        match change(key, value.into()) {
             Change::Network(hint) => hint.events(&now, &mut BTreeMap::new()),
             Change::Names => vec![Event::Names],
         }
@@ -284,22 +284,24 @@ mod tests {
     #[test]
     fn the_list_of_interfaces_says_what_came_and_went() {
         let mut known = BTreeMap::new();
-        let mut told = |names: &[(u32, &str)]| {
-            Hint::Interfaces
-                .events(&snapshot(names), &mut known)
-                .into_iter()
-                .map(|event| match event {
-                    Event::Interface { name, removed, .. } => (name.unwrap(), removed),
-                    other => (format!("{other:?}"), false),
-                })
-                .collect::<Vec<_>>()
+        let mut told =
+            |names: &[(u32, &str)]| Hint::Interfaces.events(&snapshot(names), &mut known);
+        let interface = |index, name: &str, removed: bool| Event::Interface {
+            index,
+            name: Some(name.into()),
+            up: !removed,
+            carrier: None,
+            removed,
         };
-        let pair = |name: &str, removed| (name.to_owned(), removed);
-        assert_eq!(told(&[(4, "en0")]), [pair("en0", false)]);
-        assert_eq!(told(&[(4, "en0")]), [pair("Due", false)]);
+        assert_eq!(told(&[(4, "en0")]), [interface(4, "en0", false)]);
+        assert_eq!(told(&[(4, "en0")]), [Event::Due], "it came and went");
         assert_eq!(
-            told(&[(4, "en5"), (9, "utun3")]),
-            [pair("en0", true), pair("en5", false), pair("utun3", false)]
+            told(&[(5, "en0"), (9, "utun3")]),
+            [
+                interface(4, "en0", true),
+                interface(5, "en0", false),
+                interface(9, "utun3", false)
+            ]
         );
         assert_eq!(
             change("unheard of", None),
@@ -309,17 +311,16 @@ mod tests {
 
     #[test]
     fn every_key_that_is_watched_is_understood() {
-        let watched = KEYS[1..]
-            .iter()
-            .map(ToString::to_string)
-            .chain(["Link", "IPv4", "IPv6"].map(|end| format!("State:/Network/Interface/x/{end}")))
-            .chain(
-                ["IPv4", "IPv6", "DNS", "PPP"].map(|end| format!("State:/Network/Service/x/{end}")),
-            );
-        for key in watched {
-            let change = change(&key, None);
-            assert_ne!(change, Change::Network(Hint::Interfaces), "{key}");
-        }
-        assert_eq!(PATTERNS.len(), 3);
+        let expanded = PATTERNS.iter().flat_map(|pattern| {
+            let pattern = pattern.replace("[^/]+", "x");
+            let (start, ends) = pattern.split_once('(').unwrap_or((&pattern, ")"));
+            let ends = ends.trim_end_matches(')').split('|');
+            ends.map(|end| format!("{start}{end}")).collect::<Vec<_>>()
+        });
+        let keys = KEYS.map(str::to_owned).into_iter().chain(expanded);
+        let (lists, others) = keys
+            .partition::<Vec<_>, _>(|key| change(key, None) == Change::Network(Hint::Interfaces));
+        assert_eq!(lists, ["State:/Network/Interface"]);
+        assert_eq!(others.len(), 3 + 3 + 4 + 1, "{others:?}");
     }
 }

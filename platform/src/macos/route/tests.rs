@@ -57,7 +57,7 @@ fn route(destination: Option<(&str, u8)>, removed: bool) -> Event {
 fn a_netmask_is_as_long_as_its_bytes_whatever_its_family() {
     let everything = RTA_DST | RTA_GATEWAY | RTA_NETMASK;
     let link = sockaddr::<SOCKADDR_DL>(AF_LINK, 2, &24_u16.to_ne_bytes());
-    let cases: [(Vec<u8>, Vec<u8>, Option<(&str, u8)>); 5] = [
+    let cases = [
         (
             inet([10, 8, 0, 0]),
             vec![7, 255, 255, 255, 255, 255, 254],
