@@ -56,7 +56,7 @@ pub enum Event {
     /// The machine slept for about this long (time that `CLOCK_MONOTONIC` did not count), told once for each sleep. Zero where the
     /// system says that it woke, and the clocks say that it never slept: a sleep that was called off at the last moment.
     Woke(Duration),
-    /// Nothing was said; but here the system does not say everything, and it is time to look by ourselves.
+    /// Nothing was said that is read here: the system does not say everything, and it is time to look by ourselves.
     Due,
 }
 

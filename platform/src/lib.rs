@@ -22,6 +22,8 @@
 pub mod clock;
 mod event;
 pub mod handover;
+#[cfg(not(any(target_os = "linux", target_os = "freebsd", target_os = "dragonfly")))]
+mod lifeline;
 mod network;
 mod path;
 pub mod process;

@@ -26,19 +26,6 @@ pub(crate) mod handover {
     }
 }
 
-pub(crate) mod process {
-    //! A child that ends with its parent.
-
-    use std::io;
-
-    use nix::unistd::Pid;
-
-    #[expect(clippy::unnecessary_wraps, reason = "as every system has it")]
-    pub(crate) fn die_with(_parent: Pid) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[cfg(not(target_os = "macos"))]
 pub(crate) mod tcp {
     //! Keepalive and time-outs.

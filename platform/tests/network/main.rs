@@ -4,6 +4,7 @@
 
 #[path = "../namespace/mod.rs"]
 mod namespace;
+mod portable;
 mod tunnels;
 
 use std::net::IpAddr;
