@@ -38,11 +38,15 @@ pub mod tcp;
 
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(any(target_os = "macos", test))]
+mod macos;
 mod portable;
 
 #[cfg(target_os = "linux")]
 use linux as imp;
-#[cfg(not(target_os = "linux"))]
+#[cfg(target_os = "macos")]
+use macos as imp;
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 use portable as imp;
 
 pub use event::{Event, Lost};

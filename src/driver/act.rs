@@ -257,6 +257,7 @@ impl Driver {
             let answer = match connect::probe(&socket, sign, patience).await {
                 connect::Answer::Alive => Answer::Alive,
                 connect::Answer::Silent => Answer::Silent,
+                connect::Answer::Untold => Answer::Unaskable,
                 connect::Answer::Gone(error) => {
                     tracing::info!(%error, "the connection is gone");
                     Answer::Silent

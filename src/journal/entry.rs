@@ -249,7 +249,7 @@ impl Note {
             Answer::Silent => (Some(false), "the connection does not answer"),
             Answer::Unaskable => (
                 None,
-                "the connection cannot be asked, because ssh opened it",
+                "the connection cannot be asked: ssh opened it, or the system shows no answer",
             ),
         };
         Self::new(Event::Answered { run: run.0, alive }, text)

@@ -37,7 +37,7 @@ pub(crate) fn look(queries: &[Query]) -> io::Result<(Snapshot, Vec<Lookup>)> {
 }
 
 /// All interfaces with the addresses that getifaddrs(3) knows.
-fn snapshot() -> io::Result<Snapshot> {
+pub(crate) fn snapshot() -> io::Result<Snapshot> {
     let mut snapshot = Snapshot::default();
     let mut indices = BTreeMap::new();
     for found in getifaddrs()? {
@@ -119,7 +119,7 @@ fn usable(address: &IpAddr) -> bool {
     !bound.is_err_and(|error| error.kind() == ErrorKind::AddrNotAvailable)
 }
 
-fn path(snapshot: &Snapshot, query: &Query) -> Lookup {
+pub(crate) fn path(snapshot: &Snapshot, query: &Query) -> Lookup {
     match way(snapshot, query) {
         Ok(path) => Lookup::Found(path),
         Err(why) => why,

@@ -8,10 +8,14 @@ mod routes;
 
 pub(crate) use events::Events;
 pub(crate) use look::look;
+#[cfg(target_os = "macos")]
+pub(crate) use look::{path, snapshot};
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) mod process;
 #[cfg(not(target_os = "linux"))]
 mod system;
 #[cfg(not(target_os = "linux"))]
-pub(crate) use system::{CLOCK_COUNTING_SLEEP, handover, tcp};
+pub(crate) use system::handover;
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+pub(crate) use system::{CLOCK_COUNTING_SLEEP, tcp};

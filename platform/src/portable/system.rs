@@ -1,8 +1,10 @@
 //! What is no question about the network, where there is nothing better.
 
+#[cfg(not(target_os = "macos"))]
 use nix::time::ClockId;
 
 /// The only steady clock that POSIX has (`clock_gettime(2)`); whether it counts sleep is the system's own affair.
+#[cfg(not(target_os = "macos"))]
 pub(crate) const CLOCK_COUNTING_SLEEP: ClockId = ClockId::CLOCK_MONOTONIC;
 
 pub(crate) mod handover {
@@ -24,6 +26,7 @@ pub(crate) mod handover {
     }
 }
 
+#[cfg(not(target_os = "macos"))]
 pub(crate) mod tcp {
     //! Keepalive and time-outs.
 
@@ -37,7 +40,7 @@ pub(crate) mod tcp {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(crate) fn ask(_socket: BorrowedFd<'_>) -> io::Result<()> {
+    pub(crate) fn ask(_socket: BorrowedFd<'_>) -> io::Result<Health> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
