@@ -5,6 +5,7 @@ mod absent_vpn;
 mod alerts;
 mod endings;
 mod log;
+mod many;
 mod moves;
 mod names;
 mod noise;
