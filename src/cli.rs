@@ -26,6 +26,16 @@ pub enum Verb {
     Events(Events),
     /// Drop what was learnt of a host: its addresses, and how it was last reached
     Forget(Forget),
+    /// Keep the sessions that the configuration names, without a terminal
+    Up(Up),
+    /// List the sessions that run
+    Ls(Ls),
+    /// Say all that sessions say of themselves
+    Status(Status),
+    /// Have sessions try now, as Enter does: even past what they wait for
+    Retry(Names),
+    /// End sessions
+    Stop(Names),
     /// Stand in for autossh, with its command line, environment, signals and exit statuses
     Autossh(Autossh),
     /// Connect for ssh, git, rsync and everything that runs ssh, as its `ProxyCommand`
@@ -181,6 +191,62 @@ pub struct Dial {
 
     /// Its TCP port
     pub port: u16,
+}
+
+/// `netroam up [NAME…]`
+#[derive(Debug, Args)]
+#[command(after_help = "A session that the configuration names:\n  \
+        [session.web]\n  host = \"gw1\"\n  ssh = [\"-N\", \"-L\", \"8080:intranet:80\"]\n\n\
+        netroam ls lists them, netroam retry NAME and netroam stop NAME tell one what to do.\n\
+        SIGTERM ends all of them, SIGHUP reads the configuration again, SIGUSR1 has all try now.")]
+pub struct Up {
+    /// Names of sessions [default: all]
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+
+    /// Read this configuration instead of the one under the XDG configuration directory
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// How much to log: error, warn, info, debug, trace [default: info; also `NETROAM_LOG`]
+    #[arg(long, value_name = "LEVEL")]
+    pub log: Option<tracing::Level>,
+
+    /// Log to this file instead of the one under the XDG state directory
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+}
+
+/// `netroam ls [--json]`
+#[derive(Debug, Args)]
+pub struct Ls {
+    /// One JSON object instead of lines for people
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `netroam status [--json] [--follow] [NAME]`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// One JSON object instead of lines for people; with --follow one on each line
+    #[arg(long)]
+    pub json: bool,
+
+    /// Print a line for each session, and then one for each change
+    #[arg(long)]
+    pub follow: bool,
+
+    /// The session's name as ls has it, its host, or its name there [default: all sessions]
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// `netroam retry NAME…`, `netroam stop NAME…`
+#[derive(Debug, Args)]
+pub struct Names {
+    /// Names as ls has them, or hosts
+    #[arg(value_name = "NAME", required = true)]
+    pub names: Vec<String>,
 }
 
 /// `netroam config …`

@@ -196,6 +196,8 @@ pub enum State {
     TakenOver,
     /// The context is gone on the remote host.
     ContextGone,
+    /// Over; where others live in its process, it can be started again.
+    Ended,
     /// A word of a newer netroam.
     #[serde(other)]
     Unknown,
@@ -220,6 +222,12 @@ impl State {
         }
     }
 
+    /// Whether an attempt now would go past what is waited for: a tunnel, or a person's word that the session may be taken back or made
+    /// anew.
+    pub fn waits_for_word(self) -> bool {
+        matches!(self, Self::NoTunnel | Self::TakenOver | Self::ContextGone)
+    }
+
     /// Whether it goes on only when a person does something: answers, presses Enter, starts the VPN.
     pub fn waits_for_person(self) -> bool {
         match self {
@@ -232,6 +240,7 @@ impl State {
             | Self::NoName
             | Self::Holding
             | Self::Retrying
+            | Self::Ended
             | Self::Unknown => false,
         }
     }

@@ -6,7 +6,9 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::{
     cli::{Cli, Verb},
-    connect, dirs,
+    connect,
+    control::Order,
+    dirs,
     learnt::Store,
     report,
     ssh::{Version, split},
@@ -17,7 +19,11 @@ mod config;
 mod dial;
 mod events;
 mod forget;
+mod notify;
+mod order;
+mod sessions;
 mod ssh_lines;
+mod up;
 mod watch;
 mod why;
 
@@ -69,17 +75,13 @@ fn ssh_words(name: &str, words: &[OsString]) -> anyhow::Result<ExitCode> {
         .chain(split.own)
         .chain(["--".into()])
         .chain(split.ssh);
-    match Cli::parse_from(separated).verb {
-        Verb::Watch(watch) => watch::run(&watch, &ssh, version),
-        Verb::Why(why) => why::run(&why, &ssh, version),
-        Verb::Autossh(_)
-        | Verb::Events(_)
-        | Verb::Forget(_)
-        | Verb::Dial(_)
-        | Verb::Config { .. }
-        | Verb::HandOver => {
-            unreachable!("the verb was {name}")
-        }
+    let verb = Cli::parse_from(separated).verb;
+    if let Verb::Watch(watch) = &verb {
+        watch::run(watch, &ssh, version)
+    } else if let Verb::Why(why) = &verb {
+        why::run(why, &ssh, version)
+    } else {
+        unreachable!("the verb was {name}")
     }
 }
 
@@ -91,6 +93,11 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Events(events) => events::run(&events),
         Verb::Forget(forget) => forget::run(&forget, &Store::new(&dirs::state()?)),
         Verb::Dial(dial) => dial::run(&dial),
+        Verb::Up(up) => up::run(&up),
+        Verb::Ls(ls) => sessions::list(&ls),
+        Verb::Status(status) => sessions::show(&status),
+        Verb::Retry(names) => order::run(Order::Retry, &names),
+        Verb::Stop(names) => order::run(Order::Stop, &names),
         Verb::Config { what } => config::run(&what),
         Verb::HandOver => connect::handover::fetch().map(|()| ExitCode::SUCCESS),
     }

@@ -74,7 +74,7 @@ pub(super) fn run(watch: &Watch, ssh: &OsStr, version: Version) -> Result<ExitCo
         .build()
         .context("cannot start the runtime")?;
     let host = report::plain(&args.destination.to_string_lossy());
-    let session = match session(watch, args, ssh, &host, &runtime) {
+    let session = match configured(watch, args, ssh, &host, &runtime) {
         Ok(session) => session,
         Err(Refusal::Usage(error, hint)) => return Ok(usage(&error, &hint)),
         Err(Refusal::InUse(name, holder)) => {
@@ -107,7 +107,7 @@ pub(super) fn run(watch: &Watch, ssh: &OsStr, version: Version) -> Result<ExitCo
 }
 
 /// Puts together what the command line, the configuration and ssh's own configuration say.
-pub(super) fn session(
+pub(super) fn configured(
     watch: &Watch,
     args: Args,
     ssh: &OsStr,
@@ -121,13 +121,26 @@ pub(super) fn session(
         )
     })?;
     let preferences = configuration.for_host(&args.host());
+    session(watch, &preferences, args, ssh, host, Some(runtime))
+}
+
+/// Puts together what netroam's options, the preferences for where they say nothing, and ssh's own configuration say. Without a `runtime`
+/// no session is taken over.
+pub(super) fn session(
+    watch: &Watch,
+    preferences: &Preferences,
+    args: Args,
+    ssh: &OsStr,
+    host: &str,
+    runtime: Option<&Runtime>,
+) -> Result<Session, Refusal> {
     let config = Config::read(ssh, &args).map_err(|error| {
         Refusal::Usage(
             format!("{error:#}"),
             "ssh -G HOST shows what ssh makes of it".into(),
         )
     })?;
-    let keeper = keeper(watch, &preferences, &args, &config)?;
+    let keeper = keeper(watch, preferences, &args, &config)?;
     let base = choose_base_strategy().context("cannot find the home directory")?;
     let directory = Claims::directory(base.runtime_dir().as_deref(), &dirs::state()?);
     let claims = Claims::new(&directory, &config.user, &config.hostname, config.port)?;
@@ -144,7 +157,7 @@ pub(super) fn session(
     let (again, context) = match keeper {
         Some(mux) => (
             Again::Attach,
-            Some(context(watch, &preferences, &claims, runtime, mux)?),
+            Some(context(watch, preferences, &claims, runtime, mux)?),
         ),
         None if config.is_login(&args, stdin().is_terminal())
             || config.session_type == SessionType::None =>
@@ -169,6 +182,8 @@ pub(super) fn session(
     };
     Ok(Session {
         host: host.to_owned(),
+        named: None,
+        claim: None,
         ssh: ssh.to_owned(),
         exe: std::env::current_exe().context("cannot find netroam's own program")?,
         directory,
@@ -242,7 +257,7 @@ fn context(
     watch: &Watch,
     preferences: &Preferences,
     claims: &Claims,
-    runtime: &Runtime,
+    runtime: Option<&Runtime>,
     mux: Mux,
 ) -> Result<Context, Refusal> {
     let tty =
@@ -258,13 +273,13 @@ fn context(
         let laptop = gethostname().context("cannot read this machine's name")?;
         Ok(Name::of_host(&laptop.to_string_lossy()))
     };
-    let claim = match (name, watch.take_over) {
-        (None, false) => claims.first_free(&base()?, &tty)?,
-        (Some(name), false) => match claims.named(&name, &tty)? {
+    let claim = match (name, runtime.filter(|_| watch.take_over)) {
+        (None, None) => claims.first_free(&base()?, &tty)?,
+        (Some(name), None) => match claims.named(&name, &tty)? {
             Ok(claim) => claim,
             Err(holder) => return Err(Refusal::InUse(name, holder)),
         },
-        (name, true) => {
+        (name, Some(runtime)) => {
             let name = name.map_or_else(base, Ok)?;
             runtime.block_on(claims.take_over(&name, &tty, TAKE_OVER))?
         }

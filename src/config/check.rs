@@ -97,6 +97,10 @@ pub(super) fn parse(text: &str) -> Result<Configuration, Vec<Problem>> {
             })
         }
         Ok(_) => Err(problems),
+        // It may be there, misspelt.
+        Err(error) if error.message().starts_with("missing field") && !problems.is_empty() => {
+            Err(problems)
+        }
         Err(error) => {
             problems.extend(said(&error));
             problems.sort_by_key(|problem| (problem.line, problem.column));

@@ -25,6 +25,9 @@ pub struct Named {
     /// The options of netroam itself.
     #[serde(skip)]
     pub preferences: Preferences,
+    /// What holds for its host where they say nothing; for whoever runs it to fill in.
+    #[serde(skip)]
+    pub defaults: Preferences,
 }
 
 impl Named {

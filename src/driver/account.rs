@@ -20,6 +20,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Account {
     host: String,
+    /// The session's name in the configuration.
+    named: Option<String>,
     journal: Journal,
     alerts: Alerts,
     state: State,
@@ -34,6 +36,8 @@ pub(super) struct Account {
     look: Option<LookFacts>,
     /// How long the session was away when it began to be attached again.
     outage: Option<Duration>,
+    /// The state has changed.
+    news: bool,
 }
 
 impl Account {
@@ -43,13 +47,19 @@ impl Account {
             .then(|| Desktop::found(|name| env::var_os(name)));
         Self {
             host: session.host.clone(),
-            journal: Journal::open(&session.state, &session.key, session.name()),
+            named: session.named.clone(),
+            journal: Journal::open(
+                &session.state,
+                &session.key,
+                session.named.as_deref().or(session.name()),
+            ),
             alerts: Alerts::new(
                 &session.host,
                 session.name(),
                 session.hooks.clone(),
                 desktop.flatten(),
-            ),
+            )
+            .named(session.named.as_deref()),
             state: State::Connecting,
             text: "connecting".into(),
             since: Stamp::now(),
@@ -58,7 +68,17 @@ impl Account {
             path: None,
             look: None,
             outage: None,
+            news: true,
         }
+    }
+
+    /// Whether the state has changed since this was asked last.
+    pub(super) fn has_news(&mut self) -> bool {
+        std::mem::take(&mut self.news)
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.state
     }
 
     pub(super) fn looked(&mut self, look: &Look) {
@@ -67,7 +87,7 @@ impl Account {
 
     pub(super) fn shown(&mut self, status: &Status) {
         self.journal.note(&Note::status(&self.host, status));
-        let (text, _) = report::state(&self.host, status);
+        let text = report::state_of(&self.host, self.named.as_deref(), status);
         if let Status::Attaching { outage, path } = status {
             self.outage = *outage;
             self.path.clone_from(path);
@@ -134,7 +154,9 @@ impl Account {
 
     pub(super) fn exited(&mut self, exit: &Exit) {
         self.journal.note(&Note::exited(&self.host, exit));
-        if *exit == Exit::TakenOver && self.state != State::TakenOver {
+        let parked = self.state == State::TakenOver;
+        self.now(State::Ended, report::ended(exit));
+        if *exit == Exit::TakenOver && !parked {
             self.alerts.tell(Occasion::TakenOver);
         }
     }
@@ -166,6 +188,7 @@ impl Account {
             RunFacts::of(id.0, pid, path.clone(), run.health().as_ref())
         });
         control::Status {
+            id: session.id(),
             host: session.key.clone(),
             session: session.name().map(str::to_owned),
             pid: std::process::id(),
@@ -202,6 +225,7 @@ impl Account {
         if self.state != state {
             self.since = Stamp::now();
         }
+        self.news |= self.state != state || self.text != text;
         self.state = state;
         self.text = text;
     }
@@ -248,6 +272,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut account = Account {
             host: "gw1".into(),
+            named: None,
             journal: Journal::open(folder.path(), "gw1", None),
             alerts: Alerts::new("gw1", None, Hooks::default(), None),
             state: State::Connecting,
@@ -258,6 +283,7 @@ mod tests {
             path: None,
             look: None,
             outage: None,
+            news: false,
         };
         account.shown(&Status::Attaching {
             path: None,

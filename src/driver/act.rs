@@ -80,7 +80,7 @@ impl Driver {
             Action::Say(notice) => {
                 self.account.said(&notice);
                 self.news(News::Said(&notice));
-                let line = report::notice(&self.session.host, &notice);
+                let line = report::notice(self.session.label(), &notice);
                 tracing::info!("{line}");
                 if !self.quiet() {
                     self.say(format!("netroam: {line}"));
@@ -103,7 +103,14 @@ impl Driver {
         }
         let gate = self.sight.gate(over);
         let (resolver, messages) = (Arc::clone(&self.resolver), self.messages.clone());
+        let queue = self.take_turn();
+        if queue.is_some() {
+            self.wait_for(attempt);
+        }
         let task = tokio::spawn(async move {
+            if let Some(queue) = queue {
+                report_to(&messages, Message::Admitted(queue.wait().await));
+            }
             let observe = |progress| report_to(&messages, Message::Progress(attempt, progress));
             let admit = |address| gate.clone().admits(address);
             let result = connect::dial(&target, &known, &resolver, admit, observe).await;
@@ -119,7 +126,18 @@ impl Driver {
         self.sockets.remove(&attempt);
     }
 
-    fn start(&mut self, id: RunId, over: Option<AttemptId>, questions: bool, purpose: Purpose) {
+    pub(super) fn start(
+        &mut self,
+        id: RunId,
+        over: Option<AttemptId>,
+        questions: bool,
+        purpose: Purpose,
+    ) {
+        if over.is_none()
+            && let Some(queue) = self.take_turn()
+        {
+            return self.postpone(queue, id, questions, purpose);
+        }
         let socket = over.and_then(|attempt| self.sockets.remove(&attempt));
         if over.is_some() && socket.is_none() {
             return self.tell(Input::Ended {
@@ -167,6 +185,7 @@ impl Driver {
                     run: id,
                     pid: super::number(run.pid),
                 });
+                self.turn_of(id);
                 self.runs.insert(id, run);
                 self.find_first_hops();
             }
@@ -175,7 +194,7 @@ impl Driver {
                 tracing::error!("{why}");
                 // The first time it is a matter of how things are set up, later one of the moment: no descriptor, no memory.
                 let ending = if id.0 == 1 {
-                    let line = format!("netroam: {}: {why}", self.session.host);
+                    let line = format!("netroam: {}: {why}", self.session.label());
                     checked("write a line", self.status.line(&line));
                     Ending::Unusable { line: why }
                 } else {
@@ -226,6 +245,8 @@ impl Driver {
             tracing::info!(run = id.0, ?reason, "ending ssh");
             self.account.verdict(id, Judged::End, Some(reason));
             run.end(clock::now() + GRACE);
+        } else {
+            self.forget_postponed(id);
         }
     }
 
@@ -307,6 +328,9 @@ impl Driver {
         for task in self.attempts.values() {
             task.abort();
         }
+        self.attempts.clear();
+        self.sockets.clear();
+        self.turn = None;
         let deadline = clock::now() + GRACE;
         for run in self.runs.values_mut() {
             if run.silenced {
@@ -324,7 +348,7 @@ impl Driver {
                         self.take_terminal(false);
                     }
                     Message::Said(bytes) => self.said(&bytes),
-                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) | Message::Mute(..) | Message::Forward(..) => {}
+                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) | Message::Mute(..) | Message::Forward(..) | Message::Admitted(_) => {}
                 },
                 () = super::until(Some(deadline)), if self.runs.values().any(|run| run.kill_at.is_some()) => {
                     for run in self.runs.values_mut() {

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use netroam_platform::clock;
 use tokio::{
     select,
@@ -280,13 +280,16 @@ pub(super) fn any_on(session: &Session, side: Side) -> bool {
 }
 
 /// What ends our own stale server side beside a session without a context.
-pub(super) fn stale(session: &Session) -> Result<Option<Stale>> {
+pub(super) fn stale(session: &Session) -> Option<Stale> {
     if session.context.is_some() || !any_on(session, Side::Remote) {
-        return Ok(None);
+        return None;
     }
-    let laptop = nix::unistd::gethostname().context("cannot read this machine's name")?;
+    let laptop = nix::unistd::gethostname().unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot read this machine's name");
+        "laptop".into()
+    });
     let forwards = &session.config.forwards;
-    Ok(Some(Stale::new(&laptop.to_string_lossy(), forwards)))
+    Some(Stale::new(&laptop.to_string_lossy(), forwards))
 }
 
 /// Removes the Unix socket of a local forward that our last run left behind: ssh never removes one, and cannot listen where one is. Only where

@@ -11,16 +11,21 @@ mod arrived;
 mod dir;
 mod ear;
 mod forwards;
+mod hub;
+mod many;
 mod once;
 mod pace;
+mod queue;
 mod run;
 mod session;
 mod show;
 mod sight;
 mod signals;
 mod stand_in;
+mod turn;
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     io::{self, Stderr},
     net::IpAddr,
@@ -35,9 +40,16 @@ use netroam_platform::{
     clock::{self, Time},
     process::Pid,
 };
-use tokio::{select, sync::mpsc, task::AbortHandle, time::sleep};
+use tokio::{
+    select,
+    sync::{mpsc, oneshot},
+    task::AbortHandle,
+    time::sleep,
+};
 
+pub use dir::sweep;
 pub use forwards::Outcome;
+pub use many::{Plan, Stage, Unkept, keep_many};
 pub use once::{Once, dial as dial_once};
 pub use session::{Context, Session};
 pub use stand_in::{Hearer, Monitor, News, StandIn};
@@ -45,7 +57,7 @@ pub use stand_in::{Hearer, Monitor, News, StandIn};
 use crate::{
     connect::{Dialled, Failure, Progress, Resolver},
     context::Stale,
-    control::{Listener, Request},
+    control::{self, Followers, Listener, Question, Request},
     report,
     ssh::{Ending, Forward, Side},
     supervisor::{Answer, AttemptId, Exit, Input, RunId, Settings, Status, Supervisor, Wish},
@@ -53,10 +65,13 @@ use crate::{
 };
 use account::Account;
 use dir::RunDir;
+use hub::Outlook;
+use queue::{Place, Queue};
 use run::LiveRun;
 use sight::{Changed, Sight};
 use signals::Signals;
 use stand_in::stop_asking;
+use turn::Turn;
 
 /// How long a run that was told to end may take before it is killed; ssh needs 0 to 10 ms (measured).
 const GRACE: Duration = Duration::from_millis(250);
@@ -68,6 +83,8 @@ enum Message {
     Dialled(AttemptId, Result<Dialled, Failure>),
     /// ssh dials by itself: the addresses of the first hop that it will try, or the one that it tries; this run of it, or the next.
     FirstHop(Option<RunId>, Vec<IpAddr>),
+    /// It is our turn at the server.
+    Admitted(Place),
     /// The answer to the question of this number.
     Probed(u64, RunId, Answer),
     Greeted(RunId),
@@ -113,7 +130,39 @@ struct Driver {
     messages: mpsc::UnboundedSender<Message>,
     account: Account,
     control: Option<Listener>,
+    /// What whoever keeps all sessions of the process wants of this one.
+    orders: Option<mpsc::UnboundedReceiver<Order>>,
+    followers: Rc<RefCell<Followers>>,
+    turn: Option<Turn>,
     exit: Option<Exit>,
+}
+
+/// What whoever keeps all sessions of the process wants of one.
+#[derive(Debug)]
+enum Order {
+    /// Try now. Unless somebody insists, not past what is waited for: a tunnel, or a person's word that the session is to be taken back.
+    Retry { insist: bool },
+    /// End.
+    End,
+    /// Say how it is.
+    Tell(oneshot::Sender<control::Status>),
+    /// Say it to those who follow.
+    Publish,
+}
+
+/// What is around a session, be it alone in its process or not.
+#[derive(Debug)]
+struct Around {
+    signals: Signals,
+    outlook: Outlook,
+    terminal: Option<Rc<Terminal>>,
+    status: StatusLine<Stderr>,
+    dir: RunDir,
+    resolver: Arc<Resolver>,
+    control: Option<Listener>,
+    orders: Option<mpsc::UnboundedReceiver<Order>>,
+    followers: Rc<RefCell<Followers>>,
+    queue: Option<Queue>,
 }
 
 /// Keeps `session` connected until it is over.
@@ -121,23 +170,51 @@ struct Driver {
 /// # Errors
 /// Where netroam itself cannot work: no event source, no directory for its sockets.
 pub async fn keep(session: Session) -> Result<Exit> {
-    let (messages, mut inbox) = mpsc::unbounded_channel();
-    let mut signals = Signals::listen().context("cannot listen for signals")?;
-    let control_mode = session.control_mode();
+    let dir = RunDir::create(&session.directory)
+        .context("cannot make a directory for the sockets of this session")?;
+    let control = Listener::bind(dir.path())
+        .inspect_err(|error| report::line(&report::unasked(dir.path(), error)))
+        .ok();
     let terminal = Terminal::open().map(|terminal| {
-        Rc::new(if control_mode {
+        Rc::new(if session.control_mode() {
             terminal.for_control_mode()
         } else {
             terminal
         })
     });
+    let around = Around {
+        signals: Signals::listen().context("cannot listen for signals")?,
+        outlook: Outlook::open().context("cannot subscribe to the kernel's network events")?,
+        terminal,
+        status: StatusLine::stderr(),
+        dir,
+        resolver: Arc::new(Resolver::system()),
+        control,
+        orders: None,
+        followers: Rc::default(),
+        queue: None,
+    };
+    let (exit, _) = keep_in(session, around).await;
+    Ok(exit)
+}
+
+/// Keeps `session` connected until it is over; gives its last status as well.
+async fn keep_in(session: Session, around: Around) -> (Exit, control::Status) {
+    let (messages, mut inbox) = mpsc::unbounded_channel();
+    let Around {
+        mut signals,
+        terminal,
+        ..
+    } = around;
+    let named = session.named.is_some();
     let settings = Settings {
         dialler: session.dialler,
         hop_known: session.first_hop.is_some(),
         again: session.again,
-        attended: terminal.is_some(),
+        // A named session is told what to do by other means.
+        attended: terminal.is_some() || named,
         // ssh asks on the terminal, whatever our input is (readpass.c).
-        askable: terminal.is_some() || std::fs::File::open("/dev/tty").is_ok(),
+        askable: !named && (terminal.is_some() || std::fs::File::open("/dev/tty").is_ok()),
         // A stopped ssh still listens on the ports that the next one is to listen on.
         may_silence: !forwards::any_on(&session, Side::Local),
         via: session.via.clone(),
@@ -151,21 +228,20 @@ pub async fn keep(session: Session) -> Result<Exit> {
         seed: fastrand::u64(..),
     };
     let mut driver = Driver {
-        sight: Sight::open(
+        sight: Sight::new(
+            around.outlook,
             &session.learnt.addresses,
             session.target.bind_address,
             session.target.bind_interface.clone(),
-        )
-        .context("cannot subscribe to the kernel's network events")?,
+        ),
         supervisor: match &session.stand_in {
             Some(stand_in) => Supervisor::new(settings).under(stand_in.restarts),
             None => Supervisor::new(settings),
         },
-        status: StatusLine::stderr(),
-        dir: RunDir::create(&session.directory)
-            .context("cannot make a directory for the sockets of this session")?,
-        stale: forwards::stale(&session)?,
-        resolver: Arc::new(Resolver::system()),
+        status: around.status,
+        dir: around.dir,
+        stale: forwards::stale(&session),
+        resolver: around.resolver,
         terminal,
         keys: None,
         shown: None,
@@ -179,13 +255,13 @@ pub async fn keep(session: Session) -> Result<Exit> {
         echo: None,
         messages,
         account: Account::open(&session),
-        control: None,
+        control: around.control,
+        orders: around.orders,
+        followers: around.followers,
+        turn: around.queue.map(Turn::new),
         exit: None,
         session,
     };
-    driver.control = Listener::bind(driver.dir.path())
-        .inspect_err(|error| report::line(&report::unasked(driver.dir.path(), error)))
-        .ok();
     while driver.exit.is_none() {
         let deadline = driver.deadline();
         select! {
@@ -195,15 +271,22 @@ pub async fn keep(session: Session) -> Result<Exit> {
             changed = driver.sight.changed() => driver.look(changed).await,
             key = next_key(&mut driver.keys) => driver.pressed(key),
             request = next_request(&mut driver.control) => driver.answer(request),
+            order = next_order(&mut driver.orders) => driver.obey(order),
             () = until(deadline) => driver.timed_out(),
         }
         driver.carry_out();
+        driver.review_turn();
+        if driver.account.has_news() {
+            driver.publish();
+        }
     }
     driver.leave(&mut signals, &mut inbox).await;
-    let exit = driver.exit.unwrap_or(Exit::GaveUp);
+    let exit = driver.exit.take().unwrap_or(Exit::GaveUp);
     driver.account.exited(&exit);
+    driver.publish();
+    let status = driver.told();
     driver.account.close().await;
-    Ok(exit)
+    (exit, status)
 }
 
 impl Driver {
@@ -248,21 +331,66 @@ impl Driver {
         self.tell(Input::Looked(look));
     }
 
-    /// Tells whoever asks.
-    fn answer(&mut self, request: Request) {
+    /// How the session is, for whoever asks.
+    fn told(&self) -> control::Status {
         let live = self.runs.iter().rev().find(|(_, run)| !run.silenced);
         let next = self.supervisor.poll_timeout();
-        let status = self.account.status(
+        self.account.status(
             &self.session,
             live.map(|(id, run)| (*id, run)),
             next.map(|next| next.since(clock::now())),
-        );
-        request.answer(&[status]);
+        )
+    }
+
+    /// Tells whoever follows.
+    fn publish(&self) {
+        let mut followers = self.followers.borrow_mut();
+        if !followers.is_empty() {
+            followers.tell(&self.told());
+        }
+    }
+
+    /// Does what a client asks for.
+    fn answer(&mut self, request: Request) {
+        let order = match &request.question {
+            Question::Status => return request.answer(&[self.told()]),
+            Question::Follow => {
+                self.followers.borrow_mut().add(request);
+                return self.publish();
+            }
+            Question::Retry(id) if *id == self.session.id() => Order::Retry { insist: true },
+            Question::Stop(id) if *id == self.session.id() => Order::End,
+            Question::Retry(_) | Question::Stop(_) => return request.done(&[]),
+        };
+        request.done(&[self.session.id()]);
+        self.obey(order);
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Retry { insist } => {
+                tracing::info!(insist, "told to try now");
+                if insist || !self.account.state().waits_for_word() {
+                    self.tell(Input::Person(Wish::Now));
+                }
+            }
+            Order::End => {
+                tracing::info!("told to end");
+                self.tell(Input::Quit(nix::libc::SIGTERM));
+            }
+            // Whoever asked has gone.
+            Order::Tell(answer) => drop(answer.send(self.told())),
+            Order::Publish => self.publish(),
+        }
     }
 
     async fn received(&mut self, message: Message) {
         match message {
-            Message::Progress(attempt, Progress::Reached) => self.tell(Input::Reached(attempt)),
+            Message::Progress(attempt, Progress::Reached) => {
+                self.turn_is_used();
+                self.tell(Input::Reached(attempt));
+            }
+            Message::Admitted(place) => self.admitted(place),
             Message::Progress(_, Progress::Resolved(addresses)) => {
                 if self.sight.learn(addresses) {
                     // What becomes of the attempt is judged by the paths to where it goes.
@@ -281,7 +409,10 @@ impl Driver {
                 self.account.answered(run, answer);
                 self.tell(Input::Probed { run, answer });
             }
-            Message::Greeted(run) => self.tell(Input::Greeted(run)),
+            Message::Greeted(run) => {
+                self.turn_is_used();
+                self.tell(Input::Greeted(run));
+            }
             Message::KeyExchanged(run) => self.tell(Input::KeyExchanged(run)),
             Message::Authenticated(run) => self.authenticated(run),
             Message::Mute(run, why) => {
@@ -318,6 +449,7 @@ impl Driver {
             Err(failure) => {
                 tracing::info!(attempt = attempt.0, %failure, "not connected");
                 self.tell(Input::NotConnected { attempt, failure });
+                self.make_room();
             }
         }
     }
@@ -336,6 +468,7 @@ impl Driver {
     }
 
     fn authenticated(&mut self, run: RunId) {
+        self.turn_is_over(run);
         if let Some(live) = self.runs.get_mut(&run) {
             tracing::info!(run = run.0, "attached");
             live.attached();
@@ -367,6 +500,7 @@ impl Driver {
         self.account.ended(run, &ending);
         self.news(News::Ended(run, &ending));
         stop_asking(&mut self.echo);
+        self.turn_ended(run, &ending);
         let clean = matches!(ending, Ending::Finished { .. } | Ending::TakenOver);
         if !live.silenced {
             self.take_terminal(clean);
@@ -416,6 +550,17 @@ async fn next_key(keys: &mut Option<Keys>) -> io::Result<Key> {
 async fn next_request(control: &mut Option<Listener>) -> Request {
     match control {
         Some(control) => control.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_order(orders: &mut Option<mpsc::UnboundedReceiver<Order>>) -> Order {
+    match orders {
+        // Whoever keeps all sessions outlives them.
+        Some(orders) => match orders.recv().await {
+            Some(order) => order,
+            None => std::future::pending().await,
+        },
         None => std::future::pending().await,
     }
 }

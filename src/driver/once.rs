@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use netroam_platform::{Path, clock};
 use tokio::{select, sync::mpsc, task::AbortHandle};
 
-use super::{Message, act::report_to, sight::Sight, until};
+use super::{Message, act::report_to, hub::Outlook, sight::Sight, until};
 use crate::{
     connect::{self, Dialled, Failure, Progress, Resolver, Target},
     learnt::Learnt,
@@ -51,12 +51,12 @@ pub async fn dial(
         .wanted(last.as_ref().is_some_and(|last| last.tunnel));
     let (messages, mut inbox) = mpsc::unbounded_channel();
     let mut dialling = Dialling {
-        sight: Sight::open(
+        sight: Sight::new(
+            Outlook::open().context("cannot subscribe to the kernel's network events")?,
             &once.learnt.addresses,
             once.target.bind_address,
             once.target.bind_interface.clone(),
-        )
-        .context("cannot subscribe to the kernel's network events")?,
+        ),
         supervisor: Supervisor::new(Settings {
             dialler: Dialler::Ours,
             hop_known: false,
@@ -157,6 +157,7 @@ impl<S: FnMut(&Status)> Dialling<S> {
             | Message::KeyExchanged(_)
             | Message::Authenticated(_)
             | Message::Mute(..)
+            | Message::Admitted(_)
             | Message::Forward(..)
             | Message::Said(_)
             | Message::Over(..) => unreachable!("these are about a run"),

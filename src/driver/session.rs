@@ -17,6 +17,10 @@ use crate::{
 pub struct Session {
     /// What the user typed, for messages.
     pub host: String,
+    /// Its name in the configuration; such a session has no terminal, and others live in the same process.
+    pub named: Option<String>,
+    /// Holds that name on this laptop, where it has one, for as long as it lives.
+    pub claim: Option<Claim>,
     /// The ssh program.
     pub ssh: OsString,
     /// netroam's own program, which ssh runs to fetch the connection.
@@ -75,6 +79,20 @@ pub struct Context {
 }
 
 impl Session {
+    /// What its lines begin with.
+    pub(super) fn label(&self) -> &str {
+        self.named.as_ref().unwrap_or(&self.host)
+    }
+
+    /// By what other programs call it, among those of one process: its name in the configuration, or the host and its name there.
+    pub(super) fn id(&self) -> String {
+        match (&self.named, self.name()) {
+            (Some(named), _) => named.clone(),
+            (None, Some(name)) => format!("{}/{name}", self.key),
+            (None, None) => self.key.clone(),
+        }
+    }
+
     /// The session's name on the host; without a context it has none.
     pub(super) fn name(&self) -> Option<&str> {
         let context = self.context.as_ref().map(|context| &context.name);

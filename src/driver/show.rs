@@ -24,7 +24,10 @@ impl Driver {
             }
         } else {
             checked("clear the status line", self.status.make_room());
-            report::relay(bytes);
+            match &self.session.named {
+                Some(name) => report::relay_of(name, bytes),
+                None => report::relay(bytes),
+            }
         }
     }
 
@@ -47,7 +50,8 @@ impl Driver {
             && (self.status.is_live() || shown.lasts())
             && !self.quiet()
         {
-            let (text, keys) = report::status(&self.session.host, shown);
+            let named = self.session.named.as_deref();
+            let (text, keys) = report::status_of(&self.session.host, named, shown);
             let text = format!("netroam: {text}");
             let keys = if self.terminal.is_some() { keys } else { "" };
             checked("draw the status line", self.status.say(&text, keys));

@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use netroam_platform::{Event, Events, Lookup, Network, Query, Snapshot, clock};
+use netroam_platform::{Event, Lookup, Network, Query, Snapshot, clock};
 use tokio::{select, time::sleep};
 
-use super::pace::Pace;
+use super::{hub::Outlook, pace::Pace};
 use crate::{
     connect::Failure,
     supervisor::{Connection, Look, Wanted},
@@ -24,8 +24,7 @@ const MOST_GOOD: usize = 4;
 /// Watches the network for one session.
 #[derive(Debug)]
 pub(super) struct Sight {
-    network: Network,
-    events: Events,
+    outlook: Outlook,
     /// Addresses of the first hop that answered, the last one first.
     good: Vec<IpAddr>,
     /// What the resolver said, the latest first.
@@ -50,26 +49,25 @@ pub(super) struct Changed {
 }
 
 impl Sight {
-    /// Subscribes; looks for the addresses that were good `before`, as the user's configuration has bound the connection to an address or
-    /// interface.
-    pub(super) fn open(
+    /// Looks for the addresses that were good `before`, as the user's configuration has bound the connection to an
+    /// address or interface.
+    pub(super) fn new(
+        outlook: Outlook,
         before: &[IpAddr],
         bind: Option<IpAddr>,
         interface: Option<String>,
-    ) -> std::io::Result<Self> {
-        let (network, events) = Network::open()?;
-        Ok(Self {
-            network,
-            events,
+    ) -> Self {
+        Self {
+            due: outlook.is_shared(),
+            outlook,
             good: first_of(before.iter().copied(), MOST_GOOD),
             resolved: Vec::new(),
             seen: BTreeSet::new(),
             bind,
             interface,
             pace: Pace::default(),
-            due: false,
             changed: Changed::default(),
-        })
+        }
     }
 
     /// The addresses that have answered, the last first: candidates for where the resolver is slow or broken.
@@ -97,7 +95,7 @@ impl Sight {
     pub(super) async fn changed(&mut self) -> Changed {
         loop {
             if !self.due {
-                let event = self.events.next().await;
+                let event = self.outlook.next().await;
                 self.absorb(&event);
                 continue;
             }
@@ -112,7 +110,7 @@ impl Sight {
                     self.due = false;
                     return std::mem::take(&mut self.changed);
                 }
-                event = self.events.next() => self.absorb(&event),
+                event = self.outlook.next() => self.absorb(&event),
             }
         }
     }
@@ -144,7 +142,7 @@ impl Sight {
     /// Gives what decides at the last moment, before anything is sent to an address, whether its path is wanted.
     pub(super) fn gate(&self, wanted: Wanted) -> Gate {
         Gate {
-            network: self.network,
+            network: self.outlook.network(),
             query: self.query(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
             wanted,
         }
@@ -159,7 +157,7 @@ impl Sight {
             .iter()
             .map(|address| self.query(*address))
             .collect();
-        match self.network.look(&queries).await {
+        match self.outlook.look(&queries).await {
             Ok(look) => Look {
                 snapshot: look.snapshot,
                 paths: addresses.into_iter().zip(look.paths).collect(),

@@ -93,6 +93,13 @@ pub struct Settings {
     pub seed: u64,
 }
 
+impl Settings {
+    /// A person can say that it is to try again, but nobody can be asked anything: what a person may mend is waited for, be it the first time.
+    pub(crate) fn unattended(&self) -> bool {
+        self.attended && !self.askable
+    }
+}
+
 /// Keeps one session connected. See the module's documentation.
 #[derive(Debug)]
 pub struct Supervisor {

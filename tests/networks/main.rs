@@ -10,6 +10,7 @@ mod dialler;
 mod endings;
 mod forwards;
 mod log;
+mod many;
 mod moves;
 mod names;
 mod noise;

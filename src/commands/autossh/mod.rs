@@ -221,7 +221,7 @@ impl Wanted<'_> {
             ssh: Vec::new(),
         };
         let recipe = Recipe::of(&args.command);
-        let mut session = match watch::session(&watch, args, ssh, host, runtime) {
+        let mut session = match watch::configured(&watch, args, ssh, host, runtime) {
             Ok(session) => session,
             Err(Refusal::Usage(error, hint)) => anyhow::bail!("{error}; {hint}"),
             Err(Refusal::InUse(name, holder)) => anyhow::bail!("session {name} is {holder}"),

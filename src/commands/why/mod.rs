@@ -36,6 +36,8 @@ use found::{Address, Connects, Found, Last, Name};
 mod found;
 mod show;
 
+pub(super) use show::details;
+
 /// How long the resolver may take.
 const RESOLVING: Duration = Duration::from_secs(2);
 
