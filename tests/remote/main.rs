@@ -11,4 +11,5 @@
 mod bootstrap;
 mod client;
 mod endings;
+mod recipe;
 mod server;
