@@ -13,4 +13,5 @@ mod bootstrap;
 mod client;
 mod endings;
 mod mac;
+mod recipe;
 mod server;

@@ -44,7 +44,7 @@ mod pid_file;
 /// The name under which the program is autossh, and under which it logs.
 const NAME: &str = "autossh";
 
-/// What `-V` says first, as scripts look for it.
+/// What `-V` says on its first line, as scripts look for it.
 const VERSION: &str = "autossh 1.4g";
 
 /// autossh's status for everything that went wrong.
@@ -76,7 +76,7 @@ fn keep(program: &OsStr, words: &[OsString]) -> Result<ExitCode> {
         .path
         .clone()
         .unwrap_or_else(|| OsString::from("ssh"));
-    let version = Version::of(&ssh)?;
+    let version = Version::of(&ssh).with_context(|| format!("cannot use {}", ssh.display()))?;
     let line = CommandLine::parse(words, version)?;
     if line.version {
         say_version();
@@ -272,5 +272,5 @@ fn finish(log: &Log, exit: &Exit) -> ExitCode {
 
 #[expect(clippy::print_stdout, reason = "what was asked for")]
 fn say_version() {
-    println!("{VERSION} (netroam {})", env!("CARGO_PKG_VERSION"));
+    println!("{VERSION}\n(netroam {})", env!("CARGO_PKG_VERSION"));
 }

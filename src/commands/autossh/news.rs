@@ -40,7 +40,14 @@ fn words(host: &str, restarts: Restarts, news: News<'_>) -> (Severity, String) {
             );
             (Severity::Info, text)
         }
-        News::Status(status) => (Severity::Debug, report::status(host, status).0),
+        News::Status(status) => {
+            let severity = if status.lasts() {
+                Severity::Info
+            } else {
+                Severity::Debug
+            };
+            (severity, report::status(host, status).0)
+        }
         News::Said(notice) => (Severity::Notice, report::notice(host, notice)),
         News::Signal(signal) => (Severity::Info, format!("got signal {signal}")),
     }
