@@ -128,6 +128,7 @@ fn a_session_whose_data_hangs() {
         bytes_received: 900,
         sent: 9,
         received: 9,
+        question: tcp::Question::Counted,
     };
     let mut status = sample("gw1", "mac");
     status.state = State::Attached;
