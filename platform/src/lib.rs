@@ -9,7 +9,7 @@
 //! | what is there? | [`Snapshot`]: interfaces, addresses and flags at one moment |
 //! | how is a destination reached now? | [`Lookup`] of a [`Query`]: the kernel's own answer |
 //! | both at once? | [`Look`] of [`Network::look`] |
-//! | how is a connection doing? | [`tcp::health`], and [`tcp::ask`] to make the kernel find out |
+//! | how is a connection doing? | [`tcp::health`], and [`tcp::ask`] to make the kernel find out, as far as it shows that |
 //! | who ends what nobody answers? | the kernel, by [`tcp::keep_honest`] |
 //! | what became of a child? | [`process::reap`]; [`process::spawn`] ties its life to ours |
 //! | has it ended? | [`apart::Apart`], a child that is waited for and leaves nothing behind |

@@ -111,7 +111,7 @@ pub enum Answer {
     Alive,
     /// Nothing came back in time.
     Silent,
-    /// netroam does not hold this connection and cannot ask.
+    /// netroam does not hold this connection and cannot ask, or the system does not show what came of the question.
     Unaskable,
 }
 

@@ -129,6 +129,8 @@ impl Info {
     pub(super) fn health(&self, keepalive: Option<u32>) -> Health {
         let waiting = self.flags & LOSS_RECOVERY != 0;
         let retransmission = Duration::from_millis(self.retransmission.into());
+        // What is still to be sent for the first time counts as if it were sent and not acknowledged, so that the sum comes too low. Sent
+        // later, it raises the sum without an acknowledgement, but ssh's data hardly ever waits with `TCP_NODELAY`, if not for one.
         let first_time = self.sent_bytes.saturating_sub(self.resent_bytes);
         let count =
             |segments: u64| u32::try_from(segments & u64::from(u32::MAX)).unwrap_or(u32::MAX);

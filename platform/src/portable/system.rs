@@ -14,7 +14,7 @@ pub(crate) mod handover {
 
     use nix::{sys::socket::MsgFlags, unistd::getpeereid};
 
-    /// The descriptor is closed on exec after it was received; netroam starts its children from the thread that receives.
+    /// Nothing: the descriptor is closed on exec after it was received. netroam starts its children from the thread that receives.
     pub(crate) const CLOSE_ON_EXEC: MsgFlags = MsgFlags::empty();
 
     /// Rust ignores `SIGPIPE` from the start.
