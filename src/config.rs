@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::{
     alert::Hooks,
-    cli::{ContextChoice, DialChoice, ScrollbackChoice},
+    cli::{ContextChoice, DialChoice, EventsChoice, ScrollbackChoice},
     supervisor::Via,
 };
 
@@ -42,6 +42,8 @@ pub struct Preferences {
     pub via: Option<Via>,
     /// `--dial`
     pub dial: Option<DialChoice>,
+    /// `--events`
+    pub events: Option<EventsChoice>,
     /// `--stall`, in seconds
     pub stall: Option<u64>,
     /// A command line for `/bin/sh -c` when a person is needed ([`crate::alert`]); an empty one is none.
@@ -102,6 +104,7 @@ impl Configuration {
             scrollback: own.scrollback.or(defaults.scrollback),
             via: own.via.or(defaults.via),
             dial: own.dial.or(defaults.dial),
+            events: own.events.or(defaults.events),
             stall: own.stall.or(defaults.stall),
             on_wait: own.on_wait.or(defaults.on_wait),
             on_attached: own.on_attached.or(defaults.on_attached),
@@ -136,12 +139,16 @@ mod tests {
 
     #[test]
     fn a_host_goes_before_the_defaults() {
-        let text = "[defaults]\ncontext = 'tmux'\nstall = 20\n[host.gw1]\ncontext = 'screen'\n";
+        let text = "[defaults]\ncontext = 'tmux'\nstall = 20\n[host.gw1]\ncontext = 'screen'\nevents = 'portable'\n";
         let configuration = Configuration::parse(text).unwrap();
         let gw1 = configuration.for_host("gw1");
         assert_eq!(
-            (gw1.context, gw1.stall),
-            (Some(ContextChoice::Screen), Some(20))
+            (gw1.context, gw1.stall, gw1.events),
+            (
+                Some(ContextChoice::Screen),
+                Some(20),
+                Some(EventsChoice::Portable)
+            )
         );
         assert_eq!(
             configuration.for_host("other").context,

@@ -185,6 +185,11 @@ fn session(
         state,
         key,
         hooks: preferences.hooks(),
+        events: watch
+            .events
+            .or(preferences.events)
+            .unwrap_or_default()
+            .into(),
         notify: preferences.notify.unwrap_or(true),
         stall: stall.unwrap_or(STALL),
     })

@@ -3,7 +3,8 @@
 //! Everything that happens (an event of the operating system, a child's end, an attempt's result, a key, a signal) becomes an
 //! [`Input`] of the supervisor; every [`Action`](crate::supervisor::Action) that it answers with is carried out here. The driver decides nothing.
 //!
-//! Idle it costs nothing: no timer runs unless the supervisor asked for one, and the kernel watches the connection.
+//! Idle it costs nothing: no timer runs unless the supervisor asked for one, and the kernel watches the connection. (Where the system tells of no
+//! changes there is a look every few seconds, and one before each of the supervisor's own moments.)
 
 mod account;
 mod act;
@@ -126,11 +127,12 @@ pub async fn keep(session: Session) -> Result<Exit> {
     };
     let mut driver = Driver {
         sight: Sight::open(
+            session.events,
             &session.learnt.addresses,
             session.target.bind_address,
             session.target.bind_interface.clone(),
         )
-        .context("cannot subscribe to the kernel's network events")?,
+        .context("cannot subscribe to the system's network events")?,
         supervisor: Supervisor::new(settings),
         status: StatusLine::stderr(),
         dir: RunDir::create(&session.directory)
@@ -163,7 +165,7 @@ pub async fn keep(session: Session) -> Result<Exit> {
             changed = driver.sight.changed() => driver.look(changed).await,
             key = next_key(&mut driver.keys) => driver.pressed(key),
             request = next_request(&mut driver.control) => driver.answer(request),
-            () = until(deadline) => driver.timed_out(),
+            () = until(deadline) => driver.timed_out().await,
         }
         driver.carry_out();
     }
@@ -189,7 +191,11 @@ impl Driver {
         self.supervisor.handle(clock::now(), input);
     }
 
-    fn timed_out(&mut self) {
+    async fn timed_out(&mut self) {
+        // What it decides now hangs on what there is now.
+        if self.sight.polls() {
+            self.look_for_news().await;
+        }
         let now = clock::now();
         for run in self.runs.values_mut() {
             run.kill_if_due(now);
@@ -203,6 +209,12 @@ impl Driver {
             self.account.slept(slept);
             self.tell(Input::Woke);
         }
+        if changed.nothing_said() {
+            if self.look_for_news().await {
+                self.find_first_hops();
+            }
+            return;
+        }
         self.look_now().await;
         if changed.names {
             self.tell(Input::NamesChanged);
@@ -214,6 +226,17 @@ impl Driver {
         let look = self.sight.look().await;
         self.account.looked(&look);
         self.tell(Input::Looked(look));
+    }
+
+    /// Looks where nobody said that anything has changed; true if something has. What is as it was is no fact.
+    async fn look_for_news(&mut self) -> bool {
+        let look = self.sight.look().await;
+        self.account.looked(&look);
+        let new = self.sight.saw_something_new();
+        if new {
+            self.tell(Input::Looked(look));
+        }
+        new
     }
 
     /// Tells whoever asks.

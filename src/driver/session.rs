@@ -2,6 +2,8 @@
 
 use std::{ffi::OsString, fs::File, path::PathBuf, time::Duration};
 
+use netroam_platform::Source;
+
 use crate::{
     alert::Hooks,
     connect::Target,
@@ -52,6 +54,8 @@ pub struct Session {
     pub hooks: Hooks,
     /// Whether the desktop is told as well.
     pub notify: bool,
+    /// Who says that the network changed.
+    pub events: Source,
     /// How long unacknowledged data may hang before the kernel ends the connection.
     pub stall: Duration,
 }

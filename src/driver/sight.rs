@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use netroam_platform::{Event, Events, Lookup, Network, Query, Snapshot, clock};
+use netroam_platform::{Event, Events, Lookup, Network, Query, Snapshot, Source, clock};
 use tokio::{select, time::sleep};
 
 use super::pace::Pace;
@@ -38,26 +38,39 @@ pub(super) struct Sight {
     /// There is a reason to look.
     due: bool,
     changed: Changed,
+    /// The last look, and whether it was like the one before.
+    looked: Option<Look>,
+    new: bool,
 }
 
 /// What the events were about, beside the network.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Changed {
+    /// The system said that something changed; else it was merely time to look.
+    said: bool,
     /// The machine slept for so long.
     pub(super) slept: Option<Duration>,
     /// Names may resolve differently.
     pub(super) names: bool,
 }
 
+impl Changed {
+    /// It was merely time to look.
+    pub(super) fn nothing_said(self) -> bool {
+        !self.said
+    }
+}
+
 impl Sight {
-    /// Subscribes; looks for the addresses that were good `before`, as the user's configuration has bound the connection to an address or
+    /// Subscribes to `events`; looks for the addresses that were good `before`, as the user's configuration has bound the connection to an address or
     /// interface.
     pub(super) fn open(
+        events: Source,
         before: &[IpAddr],
         bind: Option<IpAddr>,
         interface: Option<String>,
     ) -> std::io::Result<Self> {
-        let (network, events) = Network::open()?;
+        let (network, events) = Network::by(events)?;
         Ok(Self {
             network,
             events,
@@ -69,6 +82,8 @@ impl Sight {
             pace: Pace::default(),
             due: false,
             changed: Changed::default(),
+            looked: None,
+            new: true,
         })
     }
 
@@ -120,6 +135,7 @@ impl Sight {
     fn absorb(&mut self, event: &Event) {
         tracing::debug!(?event, "event");
         self.due = true;
+        self.changed.said |= *event != Event::Due;
         match event {
             Event::Woke(time) => self.changed.slept = Some(*time),
             Event::Names => self.changed.names = true,
@@ -159,7 +175,7 @@ impl Sight {
             .iter()
             .map(|address| self.query(*address))
             .collect();
-        match self.network.look(&queries).await {
+        let look = match self.network.look(&queries).await {
             Ok(look) => Look {
                 snapshot: look.snapshot,
                 paths: addresses.into_iter().zip(look.paths).collect(),
@@ -173,7 +189,22 @@ impl Sight {
                     paths: paths.collect(),
                 }
             }
+        };
+        self.new = self.looked.as_ref() != Some(&look);
+        if self.new {
+            self.looked = Some(look.clone());
         }
+        look
+    }
+
+    /// Whether the last look may be out of date without a word.
+    pub(super) fn polls(&self) -> bool {
+        self.events.polls()
+    }
+
+    /// Whether the last look differs from the one before, whoever asked for that.
+    pub(super) fn saw_something_new(&self) -> bool {
+        self.new
     }
 }
 

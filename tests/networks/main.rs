@@ -10,6 +10,7 @@ mod names;
 mod noise;
 mod outages;
 mod people;
+mod polling;
 mod portals;
 mod processes;
 mod sessions;
