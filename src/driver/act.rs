@@ -1,6 +1,7 @@
 //! Carrying actions out.
 
 use std::{
+    io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -250,6 +251,9 @@ impl Driver {
             let answer = match connect::probe(&socket, sign, patience).await {
                 connect::Answer::Alive => Answer::Alive,
                 connect::Answer::Silent => Answer::Silent,
+                connect::Answer::Gone(error) if error.kind() == io::ErrorKind::Unsupported => {
+                    Answer::Unaskable
+                }
                 connect::Answer::Gone(error) => {
                     tracing::info!(%error, "the connection is gone");
                     Answer::Silent

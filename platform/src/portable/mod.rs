@@ -2,6 +2,10 @@
 
 mod clocks;
 mod events;
+#[cfg(target_os = "freebsd")]
+mod freebsd_tcp;
+#[cfg(any(test, target_os = "freebsd"))]
+mod heard;
 mod look;
 mod names;
 mod routes;
@@ -14,4 +18,6 @@ pub(crate) mod process;
 #[cfg(not(target_os = "linux"))]
 mod system;
 #[cfg(not(target_os = "linux"))]
-pub(crate) use system::{CLOCK_COUNTING_SLEEP, handover, tcp};
+pub(crate) mod tcp;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use system::{CLOCK_COUNTING_SLEEP, handover};
