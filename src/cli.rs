@@ -4,6 +4,8 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use netroam_platform::Source;
+
 use crate::supervisor::Via;
 
 /// Keeps ssh sessions alive on a laptop that moves.
@@ -84,6 +86,10 @@ pub struct Watch {
     #[arg(long, value_enum)]
     pub dial: Option<DialChoice>,
 
+    /// Who says that the network changed: the operating system, or a look every 5 s [default: system]
+    #[arg(long, value_enum)]
+    pub events: Option<EventsChoice>,
+
     /// Seconds that sent data may stay unacknowledged before the connection counts as dead [default: 15]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub stall: Option<Duration>,
@@ -113,13 +119,17 @@ pub struct Watch {
     pub ssh: Vec<OsString>,
 }
 
-/// `netroam why [--json] [any ssh option] [user@]HOST`
+/// `netroam why [netroam options] [any ssh option] [user@]HOST`
 #[derive(Debug, Args)]
-#[command(override_usage = "netroam why [--json] [ANY SSH OPTION] [USER@]HOST")]
+#[command(override_usage = "netroam why [NETROAM OPTIONS] [ANY SSH OPTION] [USER@]HOST")]
 pub struct Why {
     /// One JSON object instead of lines for people
     #[arg(long)]
     pub json: bool,
+
+    /// Whom to ask for the paths: the operating system, or a socket as on any Unix [default: system]
+    #[arg(long, value_enum)]
+    pub events: Option<EventsChoice>,
 
     /// Read this configuration instead of the one under the XDG configuration directory
     #[arg(long, value_name = "FILE")]
@@ -130,12 +140,16 @@ pub struct Why {
     pub ssh: Vec<OsString>,
 }
 
-/// `netroam events [--json] [HOST|ADDRESS…]`
+/// `netroam events [--json] [--events system|portable] [HOST|ADDRESS…]`
 #[derive(Debug, Args)]
 pub struct Events {
     /// One JSON object on each line instead of lines for people
     #[arg(long)]
     pub json: bool,
+
+    /// Who says that the network changed: the operating system, or a look every 5 s, of which only what differs is printed
+    #[arg(long, value_enum, default_value_t = EventsChoice::System)]
+    pub events: EventsChoice,
 
     /// Hosts or addresses whose path is looked up after each burst of events; names are looked up once, at the start
     #[arg(value_name = "HOST|ADDRESS")]
@@ -203,6 +217,10 @@ pub struct Up {
     /// Names of sessions [default: all]
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
+
+    /// Who says that the network changed: the operating system, or a look every 5 s [default: system]
+    #[arg(long, value_enum)]
+    pub events: Option<EventsChoice>,
 
     /// Read this configuration instead of the one under the XDG configuration directory
     #[arg(long, value_name = "FILE")]
@@ -302,6 +320,26 @@ pub enum DialChoice {
 fn whole_seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<u32>().map_err(|error| error.to_string())?;
     Ok(Duration::from_secs(seconds.into()))
+}
+
+/// Who says that the network changed, and is asked what it is like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventsChoice {
+    /// The operating system.
+    #[default]
+    System,
+    /// What every Unix has: a look every few seconds.
+    Portable,
+}
+
+impl From<EventsChoice> for Source {
+    fn from(choice: EventsChoice) -> Self {
+        match choice {
+            EventsChoice::System => Self::System,
+            EventsChoice::Portable => Self::Portable,
+        }
+    }
 }
 
 /// Reads a number of seconds, at least 3: less could end a connection over one bad moment.

@@ -116,11 +116,20 @@ impl Network {
 }
 
 impl Events {
+    /// Whether changes are found by looking alone: then what was seen last may be out of date by the seconds from one [`Event::Due`] to the
+    /// next, and whoever is about to act on it looks first.
+    pub fn polls(&self) -> bool {
+        match self.0 {
+            Subscription::System(_) => cfg!(not(any(target_os = "linux", target_os = "macos"))),
+            Subscription::Portable(_) => true,
+        }
+    }
+
     /// The next event; the first is always [`crate::Lost::Subscribed`]. Cancel-safe, and never at an end: a lost subscription is
     /// renewed, and then everything may have changed.
     ///
     /// It does not gather bursts: whoever looks at once and again after a while needs every one. While nothing changes, nothing
-    /// wakes up (macOS: once a minute, since its kernel may drop a message without a word).
+    /// wakes up, unless it [polls](Self::polls). (macOS: once a minute, since its kernel may drop a message without a word.)
     pub async fn next(&mut self) -> Event {
         match &mut self.0 {
             Subscription::System(events) => events.next().await,

@@ -17,7 +17,7 @@ use super::{
     watch::{self, Refusal},
 };
 use crate::{
-    cli::{Up, Watch},
+    cli::{EventsChoice, Up, Watch},
     config::{Configuration, Named},
     context::{Claims, Name},
     dirs,
@@ -41,6 +41,7 @@ pub(super) fn run(up: &Up) -> Result<ExitCode> {
         version,
         file: up.config.clone(),
         names: up.names.clone(),
+        events: None,
         claims: Claims::of_named(&directory)?,
         notify: Notify::from_environment(),
     };
@@ -61,7 +62,8 @@ pub(super) fn run(up: &Up) -> Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let status = runtime.block_on(driver::keep_many(&directory, &mut plan));
+    let source = up.events.or(plan.events).unwrap_or_default().into();
+    let status = runtime.block_on(driver::keep_many(&directory, source, &mut plan));
     // Not to wait for its threads: zbus connects in one, and a bus that hangs does not let it go.
     runtime.shutdown_background();
     let status = status?;
@@ -77,6 +79,8 @@ struct Configured {
     file: Option<PathBuf>,
     /// All, if none is named.
     names: Vec<String>,
+    /// What the defaults say: all sessions hear of the network from one source.
+    events: Option<EventsChoice>,
     claims: Claims,
     notify: Option<Notify>,
 }
@@ -84,6 +88,7 @@ struct Configured {
 impl Plan for Configured {
     fn read(&mut self) -> Result<BTreeMap<String, Named>> {
         let configuration = Configuration::read(self.file.as_deref())?;
+        self.events = configuration.defaults.events;
         let mut wanted = configuration.session.clone();
         for name in &self.names {
             anyhow::ensure!(
@@ -171,6 +176,7 @@ fn options(named: &Named) -> Watch {
         scrollback: own.scrollback,
         via: own.via,
         dial: own.dial,
+        events: own.events,
         stall: own.stall.map(Duration::from_secs),
         take_over: false,
         rerun: named.rerun,

@@ -201,6 +201,11 @@ pub(super) fn session(
         state,
         key,
         hooks: preferences.hooks(),
+        events: watch
+            .events
+            .or(preferences.events)
+            .unwrap_or_default()
+            .into(),
         notify: preferences.notify.unwrap_or(true),
         stall: stall.unwrap_or(STALL),
         stand_in: None,

@@ -18,12 +18,13 @@ const ALIKE: f64 = 0.6;
 const TABLES: [&str; 3] = ["defaults", "host", "session"];
 
 /// What `[defaults]` and `[host.NAME]` may say.
-const PREFERENCES: [&str; 10] = [
+const PREFERENCES: [&str; 11] = [
     "session",
     "context",
     "scrollback",
     "via",
     "dial",
+    "events",
     "stall",
     "on-wait",
     "on-attached",

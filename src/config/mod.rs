@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::{
     alert::Hooks,
-    cli::{ContextChoice, DialChoice, ScrollbackChoice},
+    cli::{ContextChoice, DialChoice, EventsChoice, ScrollbackChoice},
     ssh::Version,
     supervisor::Via,
 };
@@ -48,6 +48,8 @@ pub struct Preferences {
     pub via: Option<Via>,
     /// `--dial`
     pub dial: Option<DialChoice>,
+    /// `--events`
+    pub events: Option<EventsChoice>,
     /// `--stall`, in seconds
     #[serde(deserialize_with = "stall")]
     pub stall: Option<u64>,
@@ -134,6 +136,7 @@ impl Preferences {
             scrollback: self.scrollback.or(others.scrollback),
             via: self.via.or(others.via),
             dial: self.dial.or(others.dial),
+            events: self.events.or(others.events),
             stall: self.stall.or(others.stall),
             on_wait: self.on_wait.or(others.on_wait),
             on_attached: self.on_attached.or(others.on_attached),

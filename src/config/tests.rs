@@ -53,7 +53,7 @@ fn a_named_session_has_a_host_options_of_ssh_and_all_that_watch_has() {
 
 #[test]
 fn every_key_that_is_known_is_read() {
-    let values = "session = 'a'\ncontext = 'none'\nscrollback = 'mux'\nvia = 'any'\ndial = 'ssh'\nstall = 3\n\
+    let values = "session = 'a'\ncontext = 'none'\nscrollback = 'mux'\nvia = 'any'\ndial = 'ssh'\nevents = 'portable'\nstall = 3\n\
         on-wait = 'b'\non-attached = 'c'\non-taken-over = 'd'\nnotify = false\n";
     let Preferences {
         session,
@@ -61,6 +61,7 @@ fn every_key_that_is_known_is_read() {
         scrollback,
         via,
         dial,
+        events,
         stall,
         on_wait,
         on_attached,
@@ -70,7 +71,7 @@ fn every_key_that_is_known_is_read() {
         .unwrap()
         .defaults;
     assert!(session.is_some() && context.is_some() && scrollback.is_some() && via.is_some());
-    assert!(dial.is_some() && stall.is_some() && notify.is_some());
+    assert!(dial.is_some() && events.is_some() && stall.is_some() && notify.is_some());
     assert!(on_wait.is_some() && on_attached.is_some() && on_taken_over.is_some());
     Configuration::parse(&format!("[session.x]\nhost = 'h'\n{values}")).unwrap();
     Configuration::parse(&format!("[host.'10.0.0.1']\n{values}")).unwrap();

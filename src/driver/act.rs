@@ -1,6 +1,7 @@
 //! Carrying actions out.
 
 use std::{
+    io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -279,6 +280,9 @@ impl Driver {
                 connect::Answer::Alive => Answer::Alive,
                 connect::Answer::Silent => Answer::Silent,
                 connect::Answer::Untold => Answer::Unaskable,
+                connect::Answer::Gone(error) if error.kind() == io::ErrorKind::Unsupported => {
+                    Answer::Unaskable
+                }
                 connect::Answer::Gone(error) => {
                     tracing::info!(%error, "the connection is gone");
                     Answer::Silent

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, io, rc::Rc, time::Duration};
 
 use netroam_platform::{
-    Event, Events, Look, Lost, Network, Query,
+    Event, Events, Look, Lost, Network, Query, Source,
     clock::{self, Time},
 };
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -27,6 +27,7 @@ pub(super) enum Outlook {
 #[derive(Debug)]
 pub(super) struct Hub {
     network: Network,
+    polls: bool,
     events: broadcast::Sender<Event>,
     last: RefCell<Option<Taken>>,
 }
@@ -41,10 +42,11 @@ struct Taken {
 
 impl Hub {
     /// Subscribes. Whoever keeps the sessions passes each of these events to [`Self::tell`].
-    pub(super) fn open() -> io::Result<(Rc<Self>, Events)> {
-        let (network, events) = Network::open()?;
+    pub(super) fn open(source: Source) -> io::Result<(Rc<Self>, Events)> {
+        let (network, events) = Network::by(source)?;
         let hub = Self {
             network,
+            polls: events.polls(),
             events: broadcast::Sender::new(KEPT),
             last: RefCell::default(),
         };
@@ -84,14 +86,22 @@ impl Hub {
 
 impl Outlook {
     /// A subscription of its own.
-    pub(super) fn open() -> io::Result<Self> {
-        let (network, events) = Network::open()?;
+    pub(super) fn open(source: Source) -> io::Result<Self> {
+        let (network, events) = Network::by(source)?;
         Ok(Self::Own(network, Box::new(events)))
     }
 
     /// What was there before it was subscribed to, no event of it will say.
     pub(super) fn is_shared(&self) -> bool {
         matches!(self, Self::Shared(..))
+    }
+
+    /// Whether it hears of nothing, and so has to look every now and then.
+    pub(super) fn polls(&self) -> bool {
+        match self {
+            Self::Own(_, events) => events.polls(),
+            Self::Shared(hub, _) => hub.polls,
+        }
     }
 
     /// The next event. Cancel-safe.

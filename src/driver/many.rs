@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use netroam_platform::Events;
+use netroam_platform::{Events, Source};
 use tokio::{
     select,
     sync::{mpsc, oneshot},
@@ -84,10 +84,10 @@ pub enum Stage {
 ///
 /// # Errors
 /// Where netroam itself cannot work: no event source, no directory for its sockets, or no configuration to begin with.
-pub async fn keep_many(directory: &Path, plan: &mut dyn Plan) -> Result<u8> {
+pub async fn keep_many(directory: &Path, source: Source, plan: &mut dyn Plan) -> Result<u8> {
     LocalSet::new()
         .run_until(async {
-            let (mut many, events) = Many::open(directory)?;
+            let (mut many, events) = Many::open(directory, source)?;
             many.take(plan.read()?);
             many.keep(events, plan).await
         })
@@ -146,13 +146,13 @@ enum Then {
 }
 
 impl Many {
-    fn open(directory: &Path) -> Result<(Self, Events)> {
+    fn open(directory: &Path, source: Source) -> Result<(Self, Events)> {
         let dir = RunDir::create(directory)
             .context("cannot make a directory for the sockets of the sessions")?;
         let (hub, events) =
-            Hub::open().context("cannot subscribe to the kernel's network events")?;
+            Hub::open(source).context("cannot subscribe to the system's network events")?;
         let control = Listener::bind(dir.path())
-            .inspect_err(|error| tracing::warn!(%error, "nobody can ask how the sessions are"))
+            .inspect_err(|error| report::line(&report::unasked(dir.path(), error)))
             .ok();
         let many = Self {
             hub,

@@ -3,7 +3,8 @@
 //! Everything that happens (an event of the operating system, a child's end, an attempt's result, a key, a signal) becomes an
 //! [`Input`] of the supervisor; every [`Action`](crate::supervisor::Action) that it answers with is carried out here. The driver decides nothing.
 //!
-//! Idle it costs nothing: no timer runs unless the supervisor asked for one, and the kernel watches the connection.
+//! Idle it costs nothing: no timer runs unless the supervisor asked for one, and the kernel watches the connection. (Where the system tells of no
+//! changes there is a look every few seconds, and one before each of the supervisor's own moments.)
 
 mod account;
 mod act;
@@ -184,7 +185,8 @@ pub async fn keep(session: Session) -> Result<Exit> {
     });
     let around = Around {
         signals: Signals::listen().context("cannot listen for signals")?,
-        outlook: Outlook::open().context("cannot subscribe to the kernel's network events")?,
+        outlook: Outlook::open(session.events)
+            .context("cannot subscribe to the system's network events")?,
         terminal,
         status: StatusLine::stderr(),
         dir,
@@ -272,7 +274,7 @@ async fn keep_in(session: Session, around: Around) -> (Exit, control::Status) {
             key = next_key(&mut driver.keys) => driver.pressed(key),
             request = next_request(&mut driver.control) => driver.answer(request),
             order = next_order(&mut driver.orders) => driver.obey(order),
-            () = until(deadline) => driver.timed_out(),
+            () = until(deadline) => driver.timed_out().await,
         }
         driver.carry_out();
         driver.review_turn();
@@ -304,7 +306,11 @@ impl Driver {
         self.supervisor.handle(clock::now(), input);
     }
 
-    fn timed_out(&mut self) {
+    async fn timed_out(&mut self) {
+        // What it decides now hangs on what there is now.
+        if self.sight.polls() {
+            self.look_for_news().await;
+        }
         let now = clock::now();
         for run in self.runs.values_mut() {
             run.kill_if_due(now);
@@ -318,6 +324,12 @@ impl Driver {
             self.account.slept(slept);
             self.tell(Input::Woke);
         }
+        if changed.nothing_said() {
+            if self.look_for_news().await {
+                self.find_first_hops();
+            }
+            return;
+        }
         self.look_now().await;
         if changed.names {
             self.tell(Input::NamesChanged);
@@ -329,6 +341,17 @@ impl Driver {
         let look = self.sight.look().await;
         self.account.looked(&look);
         self.tell(Input::Looked(look));
+    }
+
+    /// Looks where nobody said that anything has changed; true if something has. What is as it was is no fact.
+    async fn look_for_news(&mut self) -> bool {
+        let look = self.sight.look().await;
+        self.account.looked(&look);
+        let new = self.sight.saw_something_new();
+        if new {
+            self.tell(Input::Looked(look));
+        }
+        new
     }
 
     /// How the session is, for whoever asks.

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::{Context as _, Result};
-use netroam_platform::{Path, clock};
+use netroam_platform::{Path, Source, clock};
 use tokio::{select, sync::mpsc, task::AbortHandle};
 
 use super::{Message, act::report_to, hub::Outlook, sight::Sight, until};
@@ -24,6 +24,8 @@ use crate::{
 pub struct Once {
     /// Where to.
     pub target: Target,
+    /// Who says that the network changed.
+    pub events: Source,
     /// Over what.
     pub via: Via,
     /// What is known of the host from earlier.
@@ -52,7 +54,8 @@ pub async fn dial(
     let (messages, mut inbox) = mpsc::unbounded_channel();
     let mut dialling = Dialling {
         sight: Sight::new(
-            Outlook::open().context("cannot subscribe to the kernel's network events")?,
+            Outlook::open(once.events)
+                .context("cannot subscribe to the system's network events")?,
             &once.learnt.addresses,
             once.target.bind_address,
             once.target.bind_interface.clone(),

@@ -2,6 +2,8 @@
 
 use std::{ffi::OsString, fs::File, path::PathBuf, time::Duration};
 
+use netroam_platform::Source;
+
 use super::StandIn;
 use crate::{
     alert::Hooks,
@@ -57,6 +59,8 @@ pub struct Session {
     pub hooks: Hooks,
     /// Whether the desktop is told as well.
     pub notify: bool,
+    /// Who says that the network changed.
+    pub events: Source,
     /// How long unacknowledged data may hang before the kernel ends the connection.
     pub stall: Duration,
     /// What is different where netroam stands in autossh's place.

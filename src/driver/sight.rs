@@ -37,15 +37,27 @@ pub(super) struct Sight {
     /// There is a reason to look.
     due: bool,
     changed: Changed,
+    /// The last look, and whether it was like the one before.
+    looked: Option<Look>,
+    new: bool,
 }
 
 /// What the events were about, beside the network.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Changed {
+    /// The system said that something changed; else it was merely time to look.
+    said: bool,
     /// The machine slept for so long.
     pub(super) slept: Option<Duration>,
     /// Names may resolve differently.
     pub(super) names: bool,
+}
+
+impl Changed {
+    /// It was merely time to look.
+    pub(super) fn nothing_said(self) -> bool {
+        !self.said
+    }
 }
 
 impl Sight {
@@ -67,6 +79,8 @@ impl Sight {
             interface,
             pace: Pace::default(),
             changed: Changed::default(),
+            looked: None,
+            new: true,
         }
     }
 
@@ -118,6 +132,7 @@ impl Sight {
     fn absorb(&mut self, event: &Event) {
         tracing::debug!(?event, "event");
         self.due = true;
+        self.changed.said |= *event != Event::Due;
         match event {
             Event::Woke(time) => self.changed.slept = Some(*time),
             Event::Names => self.changed.names = true,
@@ -157,7 +172,7 @@ impl Sight {
             .iter()
             .map(|address| self.query(*address))
             .collect();
-        match self.outlook.look(&queries).await {
+        let look = match self.outlook.look(&queries).await {
             Ok(look) => Look {
                 snapshot: look.snapshot,
                 paths: addresses.into_iter().zip(look.paths).collect(),
@@ -171,7 +186,22 @@ impl Sight {
                     paths: paths.collect(),
                 }
             }
+        };
+        self.new = self.looked.as_ref() != Some(&look);
+        if self.new {
+            self.looked = Some(look.clone());
         }
+        look
+    }
+
+    /// Whether the last look may be out of date without a word.
+    pub(super) fn polls(&self) -> bool {
+        self.outlook.polls()
+    }
+
+    /// Whether the last look differs from the one before, whoever asked for that.
+    pub(super) fn saw_something_new(&self) -> bool {
+        self.new
     }
 }
 

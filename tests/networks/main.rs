@@ -16,6 +16,7 @@ mod names;
 mod noise;
 mod outages;
 mod people;
+mod polling;
 mod portals;
 mod ports;
 mod processes;

@@ -24,6 +24,11 @@ const AWAKE: ClockId = ClockId::from_raw(libc::CLOCK_UPTIME);
 )))]
 const AWAKE: ClockId = ClockId::CLOCK_MONOTONIC;
 
+/// Time awake since boot; zero where that cannot be read.
+pub(super) fn awake() -> Duration {
+    clock_gettime(AWAKE).map_or(Duration::ZERO, Duration::from)
+}
+
 /// Both clocks at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reading {
@@ -36,7 +41,7 @@ impl Reading {
     pub(super) fn now() -> Self {
         Self {
             wall: clock::wall(),
-            awake: clock_gettime(AWAKE).map_or(Duration::ZERO, Duration::from),
+            awake: awake(),
         }
     }
 

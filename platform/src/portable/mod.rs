@@ -2,6 +2,10 @@
 
 mod clocks;
 mod events;
+#[cfg(target_os = "freebsd")]
+mod freebsd_tcp;
+#[cfg(any(test, target_os = "freebsd"))]
+mod heard;
 mod look;
 mod names;
 mod routes;
@@ -18,4 +22,6 @@ mod system;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use system::handover;
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
-pub(crate) use system::{CLOCK_COUNTING_SLEEP, tcp};
+pub(crate) mod tcp;
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+pub(crate) use system::CLOCK_COUNTING_SLEEP;

@@ -25,38 +25,3 @@ pub(crate) mod handover {
         Ok(getpeereid(channel)?.0.as_raw())
     }
 }
-
-#[cfg(not(target_os = "macos"))]
-pub(crate) mod tcp {
-    //! Keepalive and time-outs.
-
-    #![expect(clippy::unnecessary_wraps, reason = "as every system has it")]
-
-    use std::{io, os::fd::BorrowedFd, time::Duration};
-
-    use crate::tcp::{Health, Pace};
-
-    pub(crate) fn health(_socket: BorrowedFd<'_>) -> io::Result<Health> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    pub(crate) fn ask(_socket: BorrowedFd<'_>) -> io::Result<Health> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    pub(crate) fn keep_honest(
-        _socket: BorrowedFd<'_>,
-        _stall: Duration,
-        _pace: Option<Pace>,
-    ) -> io::Result<()> {
-        Ok(())
-    }
-
-    pub(crate) fn hold(_socket: BorrowedFd<'_>) -> io::Result<()> {
-        Ok(())
-    }
-
-    pub(crate) fn hung_up(_socket: BorrowedFd<'_>) -> io::Result<bool> {
-        Ok(false)
-    }
-}

@@ -212,6 +212,7 @@ impl Wanted<'_> {
             scrollback: None,
             via: None,
             dial: None,
+            events: None,
             stall: Some(self.environment.stall()),
             take_over: false,
             rerun: true,
