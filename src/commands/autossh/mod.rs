@@ -212,7 +212,7 @@ impl Wanted<'_> {
             scrollback: None,
             via: None,
             dial: None,
-            stall: Some(self.environment.stall()),
+            stall: self.environment.stall(),
             take_over: false,
             rerun: true,
             config: None,
