@@ -12,6 +12,7 @@ use crate::{
     ssh::{Version, split},
 };
 
+mod background;
 mod events;
 mod forget;
 mod watch;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use netroam_platform::{Path, clock, process};
+use netroam_platform::{Path, clock};
 use tokio::sync::mpsc;
 
 use super::{
@@ -64,7 +64,11 @@ impl Driver {
                 self.stop_probing();
                 self.with(run, LiveRun::hold);
             }
-            Action::Kill(run) => self.with(run, |run| run.signal(process::Signal::Kill)),
+            Action::Kill(run) => {
+                if let Some(run) = self.runs.get_mut(&run) {
+                    run.kill();
+                }
+            }
             Action::Probe {
                 run,
                 sign,
@@ -150,6 +154,8 @@ impl Driver {
             attach,
             again: purpose == Purpose::Reattach,
             terminal: self.terminal.is_some(),
+            heard: self.waiting.is_some(),
+            chained: self.is_chained(),
             stale: self.stale.clone(),
         };
         match LiveRun::start(&self.session, &self.dir, plan, &self.messages) {
@@ -344,7 +350,7 @@ impl Driver {
         let deadline = clock::now() + GRACE;
         for run in self.runs.values_mut() {
             if run.silenced {
-                run.signal(process::Signal::Kill);
+                run.kill();
             } else {
                 run.end(deadline);
             }
@@ -354,11 +360,13 @@ impl Driver {
                 arrived = signals.next() => if matches!(arrived, Arrived::ChildChanged) { self.reap() },
                 Some(message) = inbox.recv() => match message {
                     Message::Over(run, _) => {
-                        self.runs.remove(&run);
+                        if let Some(over) = self.runs.remove(&run) {
+                            self.end_chain(over.chain);
+                        }
                         self.take_terminal(false);
                     }
                     Message::Said(bytes) => report::relay(&bytes),
-                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) | Message::Forward(..) => {}
+                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) | Message::Chain(..) | Message::ForwardGranted(_) | Message::Forward(..) => {}
                 },
                 () = super::until(Some(deadline)), if self.runs.values().any(|run| run.kill_at.is_some()) => {
                     for run in self.runs.values_mut() {
@@ -369,6 +377,11 @@ impl Driver {
         }
         if let Some(terminal) = &self.terminal {
             checked("restore the terminal", terminal.restore(Reset::TermiosOnly));
+        }
+        for ending in self.chains.drain(..) {
+            if let Err(error) = ending.await {
+                tracing::warn!(%error, "cannot end what ssh has started");
+            }
         }
     }
 }

@@ -8,6 +8,8 @@
 mod account;
 mod act;
 mod arrived;
+pub mod background;
+mod chain;
 mod dir;
 mod ear;
 mod forwards;
@@ -32,7 +34,12 @@ use netroam_platform::{
     clock::{self, Time},
     process::Pid,
 };
-use tokio::{select, sync::mpsc, task::AbortHandle, time::sleep};
+use tokio::{
+    select,
+    sync::mpsc,
+    task::{AbortHandle, JoinHandle},
+    time::sleep,
+};
 
 pub use forwards::Outcome;
 pub use session::{Context, Session};
@@ -47,6 +54,8 @@ use crate::{
     terminal::{Key, Keys, Status as StatusLine, Terminal},
 };
 use account::Account;
+use background::Waiting;
+use chain::Chain;
 use dir::RunDir;
 use run::LiveRun;
 use sight::{Changed, Sight};
@@ -67,6 +76,10 @@ enum Message {
     Greeted(RunId),
     KeyExchanged(RunId),
     Authenticated(RunId),
+    /// What the run's ssh has started to reach the host.
+    Chain(RunId, Chain),
+    /// The server listens for a forward of this run.
+    ForwardGranted(RunId),
     /// What became of a forward of this run.
     Forward(RunId, Forward, Outcome),
     /// What ssh wrote for the user.
@@ -91,6 +104,8 @@ struct Driver {
     stale: Option<Stale>,
     resolver: Arc<Resolver>,
     runs: BTreeMap<RunId, LiveRun>,
+    /// What is left of runs that are over, and is about to end.
+    chains: Vec<JoinHandle<()>>,
     attempts: BTreeMap<AttemptId, AbortHandle>,
     /// Who asks for the addresses that ssh dials by itself, for a run or for the next one.
     finding: BTreeMap<Option<RunId>, AbortHandle>,
@@ -101,6 +116,8 @@ struct Driver {
     messages: mpsc::UnboundedSender<Message>,
     account: Account,
     control: Option<Listener>,
+    /// Who waits until the session is attached, and is then told that it goes on in the background.
+    waiting: Option<Waiting>,
     exit: Option<Exit>,
 }
 
@@ -148,6 +165,7 @@ pub async fn keep(session: Session) -> Result<Exit> {
         keys: None,
         shown: None,
         runs: BTreeMap::new(),
+        chains: Vec::new(),
         attempts: BTreeMap::new(),
         finding: BTreeMap::new(),
         sockets: BTreeMap::new(),
@@ -156,6 +174,7 @@ pub async fn keep(session: Session) -> Result<Exit> {
         messages,
         account: Account::open(&session),
         control: None,
+        waiting: Waiting::find().context("cannot hear from whoever waits for us")?,
         exit: None,
         session,
     };
@@ -171,6 +190,10 @@ pub async fn keep(session: Session) -> Result<Exit> {
             changed = driver.sight.changed() => driver.look(changed).await,
             key = next_key(&mut driver.keys) => driver.pressed(key),
             request = next_request(&mut driver.control) => driver.answer(request),
+            () = background::abandoned(driver.waiting.as_ref()) => {
+                driver.waiting = None;
+                driver.tell(Input::Quit(nix::libc::SIGTERM));
+            }
             () = until(deadline) => driver.timed_out(),
         }
         driver.carry_out();
@@ -257,9 +280,17 @@ impl Driver {
                 self.account.answered(run, answer);
                 self.tell(Input::Probed { run, answer });
             }
-            Message::Greeted(run) => self.tell(Input::Greeted(run)),
+            Message::Greeted(run) => {
+                self.note_chain(run);
+                self.tell(Input::Greeted(run));
+            }
+            Message::Chain(run, chain) => match self.runs.get_mut(&run) {
+                Some(live) => live.chain = Some(chain),
+                None => self.end_chain(Some(chain)),
+            },
             Message::KeyExchanged(run) => self.tell(Input::KeyExchanged(run)),
             Message::Authenticated(run) => self.authenticated(run),
+            Message::ForwardGranted(run) => self.forward_granted(run),
             Message::Forward(run, forward, outcome) => self.forward(run, &forward, outcome),
             Message::Said(bytes) => {
                 checked("clear the status line", self.status.make_room());
@@ -322,6 +353,7 @@ impl Driver {
             self.account.attached(run);
         }
         self.tell(Input::Authenticated(run));
+        self.go_to_background_with(run);
     }
 
     /// A run is gone: the terminal is ours again, unless another run has it already.
@@ -330,6 +362,7 @@ impl Driver {
             return;
         };
         self.finding.remove(&Some(run));
+        self.end_chain(live.chain);
         let ending = match (live.not_without, ending) {
             (Some(forward), Ending::EndedByUs) => Ending::Lost {
                 why: report::forward(&forward, Outcome::NotWithout),

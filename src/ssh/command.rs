@@ -26,8 +26,8 @@ const ALIVE_INTERVAL_WATCHED: u32 = 60;
 const ALIVE_INTERVAL_ALONE: u32 = 15;
 
 /// Options that ssh takes last-wins or that override a keyword whatever comes first, and that netroam must decide: `-E` and `-q` are honoured by
-/// netroam when it shows ssh's log, `-M` and `-S` would let a master swallow the run.
-const OURS: &[u8] = b"EqMS";
+/// netroam when it shows ssh's log, `-M` and `-S` would let a master swallow the run, and with `-f` it is netroam that goes to the background.
+const OURS: &[u8] = b"EfqMS";
 
 /// One run of ssh.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +69,10 @@ impl Run<'_> {
         } else {
             keyword("ControlMaster=no".into());
             keyword("ControlPath=none".into());
+        }
+        if self.config.fork_after_authentication {
+            keyword("ForkAfterAuthentication=no".into());
+            keyword("StdinNull=yes".into());
         }
         if self.forwards_kept {
             keyword("ExitOnForwardFailure=no".into());
@@ -185,6 +189,7 @@ mod tests {
             "-E",
             "/nonexistent/x",
             "-M",
+            "-f",
             "-S",
             "/nonexistent/y",
             "-t",
@@ -219,6 +224,8 @@ mod tests {
             "proxyusefdpass yes",
             "proxycommand \"$NETROAM_EXE\" hand-over",
             "requesttty true",
+            "forkafterauthentication no",
+            "stdinnull yes",
             "serveraliveinterval 60",
         ] {
             assert!(

@@ -91,6 +91,8 @@ pub enum Input {
     },
     /// A person pressed a key while no run owned the terminal.
     Person(Wish),
+    /// From now on there is nobody whom ssh could ask: netroam went to the background.
+    Alone,
     /// netroam has to go, because of this signal (its number).
     Quit(i32),
 }

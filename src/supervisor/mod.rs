@@ -226,6 +226,7 @@ impl Supervisor {
             ) => self.ended(now, run, ending, unacknowledged),
             (_, Input::Probed { run, answer }) => self.probed(now, run, answer),
             (_, Input::Person(wish)) => self.person(now, wish),
+            (_, Input::Alone) => self.settings.askable = false,
             (_, Input::Quit(signal)) => self.finish(Exit::Signal(signal)),
         }
     }

@@ -3,6 +3,7 @@
 
 mod absent_vpn;
 mod alerts;
+mod chains;
 mod endings;
 mod forwards;
 mod log;
@@ -19,4 +20,5 @@ mod sleep;
 mod stalls;
 mod support;
 mod tunnels;
+mod unattended;
 mod words;

@@ -295,6 +295,7 @@ proptest! {
                 | Input::Authenticated(_)
                 | Input::Silenced { .. }
                 | Input::Probed { .. }
+                | Input::Alone
                 | Input::Quit(_) => {}
             }
             for action in world.tell(input) {
