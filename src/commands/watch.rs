@@ -141,6 +141,9 @@ fn session(
             (Dialler::Ssh, first_hop)
         }
     };
+    for what in config.overridden(dialler == Dialler::Ours) {
+        tracing::info!("netroam overrides {what}");
+    }
     let (again, context) = match keeper {
         Some(mux) => (
             Again::Attach,

@@ -194,7 +194,7 @@ impl LiveRun {
                 None => None,
             },
             context: plan.attach.is_some(),
-            escapable: plan.terminal,
+            escapable: plan.terminal && session.config.escape_char.is_some(),
             exit_on_forward_failure: session.config.exit_on_forward_failure && !forwards_kept,
             forwards,
             fifo: Readable::new(fifo)?,

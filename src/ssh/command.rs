@@ -83,6 +83,10 @@ impl Run<'_> {
         if self.handover {
             keyword(DIALLER.into());
             keyword("ProxyUseFdpass=yes".into());
+            if self.config.canonicalize_hostname {
+                // `yes` means only without a proxy (sshconnect's resolve_canonicalize in ssh.c).
+                keyword("CanonicalizeHostname=always".into());
+            }
         }
         // Without a context a run may have to wait for its address for hours, and the kernel watches its connection anyway.
         if self.config.server_alive_interval.is_zero() && (self.attach.is_some() || !self.handover)

@@ -249,6 +249,8 @@ pub enum Reason {
 /// How far a login has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
+    /// The host's banner is missing, though ssh dials and nobody is asked anything.
+    Banner,
     /// The server's answer to the key exchange is missing.
     KeyExchange,
     /// The user is not let in yet.

@@ -16,6 +16,7 @@ mod portals;
 mod ports;
 mod processes;
 mod sessions;
+mod settings;
 mod sleep;
 mod stalls;
 mod support;
