@@ -214,12 +214,8 @@ impl Wanted<'_> {
             scrollback: None,
             via: None,
             dial: None,
-<<<<<<< HEAD
             events: None,
-            stall: Some(self.environment.stall()),
-=======
             stall: self.environment.stall(),
->>>>>>> refs/heads/w-autossh
             take_over: false,
             rerun: true,
             config: None,
