@@ -35,7 +35,7 @@ use netroam_platform::{
 use tokio::{select, sync::mpsc, task::AbortHandle, time::sleep};
 
 pub use session::{Context, Session};
-pub use stand_in::{Hearer, Monitor, News, StandIn};
+pub use stand_in::{Heard, Hearer, Monitor, StandIn};
 
 use crate::{
     connect::{Dialled, Failure, Progress, Resolver},
@@ -326,7 +326,7 @@ impl Driver {
             self.clear_status();
             self.shown = None;
             self.account.attached(run);
-            self.news(News::Attached(run));
+            self.let_hear(Heard::Attached(run));
             self.watch_echo(run);
         }
         self.tell(Input::Authenticated(run));
@@ -340,7 +340,7 @@ impl Driver {
         self.finding.remove(&Some(run));
         tracing::info!(run = run.0, ?ending, "run ended");
         self.account.ended(run, &ending);
-        self.news(News::Ended(run, &ending));
+        self.let_hear(Heard::Ended(run, &ending));
         stop_asking(&mut self.echo);
         let clean = matches!(ending, Ending::Finished { .. } | Ending::TakenOver);
         if !live.silenced {
