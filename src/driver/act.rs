@@ -11,7 +11,7 @@ use netroam_platform::{Path, clock};
 use tokio::sync::mpsc;
 
 use super::{
-    Driver, GRACE, Message, News, checked,
+    Driver, GRACE, Heard, Message, checked,
     run::LiveRun,
     signals::{Arrived, Signals},
 };
@@ -79,12 +79,12 @@ impl Driver {
             Action::Show(status) => {
                 tracing::info!(?status, "status");
                 self.account.shown(&status);
-                self.news(News::Status(&status));
+                self.let_hear(Heard::Status(&status));
                 self.shown = Some(status);
             }
             Action::Say(notice) => {
                 self.account.said(&notice);
-                self.news(News::Said(&notice));
+                self.let_hear(Heard::Said(&notice));
                 let line = report::notice(self.session.label(), &notice);
                 tracing::info!("{line}");
                 if !self.quiet() {
@@ -188,7 +188,7 @@ impl Driver {
                     "started ssh"
                 );
                 self.account.started(id);
-                self.news(News::Started {
+                self.let_hear(Heard::Started {
                     run: id,
                     pid: super::number(run.pid),
                 });

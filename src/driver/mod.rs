@@ -55,7 +55,7 @@ pub use forwards::Outcome;
 pub use many::{Plan, Stage, Unkept, keep_many};
 pub use once::{Once, dial as dial_once};
 pub use session::{Context, Session};
-pub use stand_in::{Hearer, Monitor, News, StandIn};
+pub use stand_in::{Heard, Hearer, Monitor, StandIn};
 
 use crate::{
     connect::{Dialled, Failure, Progress, Resolver},
@@ -527,7 +527,7 @@ impl Driver {
             self.clear_status();
             self.shown = None;
             self.account.attached(run);
-            self.news(News::Attached(run));
+            self.let_hear(Heard::Attached(run));
             self.watch_echo(run);
         }
         self.tell(Input::Authenticated(run));
@@ -549,7 +549,7 @@ impl Driver {
         };
         tracing::info!(run = run.0, ?ending, "run ended");
         self.account.ended(run, &ending);
-        self.news(News::Ended(run, &ending));
+        self.let_hear(Heard::Ended(run, &ending));
         stop_asking(&mut self.echo);
         self.turn_ended(run, &ending);
         let clean = matches!(ending, Ending::Finished { .. } | Ending::TakenOver);
