@@ -42,6 +42,12 @@ pub enum Verb {
         #[command(subcommand)]
         what: ConfigVerb,
     },
+    /// Have the system's service manager run `netroam up` for you
+    Service {
+        /// What to do with it.
+        #[command(subcommand)]
+        what: ServiceVerb,
+    },
     /// Pass the dialled connection to ssh, which runs this by itself
     #[command(hide = true)]
     HandOver,
@@ -199,6 +205,25 @@ pub struct Names {
     /// Names as ls has them, or hosts
     #[arg(value_name = "NAME", required = true)]
     pub names: Vec<String>,
+}
+
+/// `netroam service …`
+#[derive(Debug, Subcommand)]
+pub enum ServiceVerb {
+    /// Write a systemd user unit or a `LaunchAgent`, and start it
+    Install {
+        /// Replace one that is there and was changed; the old one is kept beside it
+        #[arg(long)]
+        force: bool,
+    },
+    /// Stop and remove it
+    Uninstall {
+        /// Remove it even if it was changed
+        #[arg(long)]
+        force: bool,
+    },
+    /// Print what install would write
+    Print,
 }
 
 /// `netroam config …`

@@ -19,6 +19,7 @@ mod events;
 mod forget;
 mod notify;
 mod order;
+mod service;
 mod sessions;
 mod up;
 mod watch;
@@ -88,6 +89,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Status(status) => sessions::show(&status),
         Verb::Retry(names) => order::run(Order::Retry, &names),
         Verb::Stop(names) => order::run(Order::Stop, &names),
+        Verb::Service { what } => service::run(&what),
         Verb::Config { what } => config::run(&what),
         Verb::HandOver => connect::handover::fetch().map(|()| ExitCode::SUCCESS),
     }
