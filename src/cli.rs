@@ -48,6 +48,12 @@ pub enum Verb {
         #[command(subcommand)]
         what: ServiceVerb,
     },
+    /// Print what a shell reads to complete netroam's words
+    Completion {
+        /// Which shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
     /// Pass the dialled connection to ssh, which runs this by itself
     #[command(hide = true)]
     HandOver,
@@ -161,6 +167,10 @@ pub struct Up {
     /// Names of sessions [default: all]
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
+
+    /// Keep one session in this terminal, where ssh may ask; another `netroam up` lends it for that time
+    #[arg(long)]
+    pub ask: bool,
 
     /// Read this configuration instead of the one under the XDG configuration directory
     #[arg(long, value_name = "FILE")]

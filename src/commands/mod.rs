@@ -14,6 +14,8 @@ use crate::{
     ssh::{Version, split},
 };
 
+mod ask;
+mod completion;
 mod config;
 mod events;
 mod forget;
@@ -90,6 +92,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Retry(names) => order::run(Order::Retry, &names),
         Verb::Stop(names) => order::run(Order::Stop, &names),
         Verb::Service { what } => service::run(&what),
+        Verb::Completion { shell } => completion::run(shell),
         Verb::Config { what } => config::run(&what),
         Verb::HandOver => connect::handover::fetch().map(|()| ExitCode::SUCCESS),
     }

@@ -12,7 +12,9 @@ use nix::{
 };
 
 use super::{
+    ask,
     notify::Notify,
+    sessions::runtime,
     usage,
     watch::{self, Refusal},
 };
@@ -54,13 +56,13 @@ pub(super) fn run(up: &Up) -> Result<ExitCode> {
         Ok(_) => {}
         Err(error) => return Ok(usage(&format!("{error:#}"), "netroam config check")),
     }
+    if up.ask {
+        return ask::run(&mut plan, &directory);
+    }
     let _input = endless_input().context("cannot give the sessions an input that never ends")?;
     allow_many_files();
     // One thread, the main one: its end is what ends every ssh when netroam is killed.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    let runtime = runtime()?;
     let status = runtime.block_on(driver::keep_many(&directory, &mut plan));
     // Not to wait for its threads: zbus connects in one, and a bus that hangs does not let it go.
     runtime.shutdown_background();
@@ -71,7 +73,7 @@ pub(super) fn run(up: &Up) -> Result<ExitCode> {
 
 /// The sessions of the configuration that are wanted.
 #[derive(Debug)]
-struct Configured {
+pub(super) struct Configured {
     ssh: OsString,
     version: Version,
     file: Option<PathBuf>,
@@ -79,6 +81,13 @@ struct Configured {
     names: Vec<String>,
     claims: Claims,
     notify: Option<Notify>,
+}
+
+impl Configured {
+    /// None was named.
+    pub(super) fn all(&self) -> bool {
+        self.names.is_empty()
+    }
 }
 
 impl Plan for Configured {

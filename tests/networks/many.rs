@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap, fs, os::unix::net::UnixDatagram, process::Output, time::Duration,
 };
 
-use netroam_lab::{Lab, Net, Piped, Proc, ProcCost};
+use netroam_lab::{Lab, Net, PASSWORD, Piped, Proc, ProcCost};
 use netroam_platform::clock;
 use nix::sys::signal::Signal;
 
@@ -342,6 +342,30 @@ fn a_session_that_comes_to_its_own_end_is_gone_and_the_last_one_ends_netroam() {
         "{}",
         netroam.stderr()
     );
+}
+
+#[test]
+fn a_session_that_needs_a_person_is_lent_to_a_terminal_and_taken_back() {
+    let lab = Lab::builder()
+        .sshd("PasswordAuthentication yes")
+        .start()
+        .unwrap();
+    lab.arrive(Net::Home).unwrap();
+    let text = tunnel("web", 8001).replace("'-N'", "'-N', '-o', 'PubkeyAuthentication=no'");
+    configure(&lab, &text);
+    let _netroam = up(&lab, &[]);
+    wait_for(&lab, &[("web", "needs-person")]);
+    let words = [netroam().to_str().unwrap(), "up", "--ask", "web"];
+    let mut terminal = lab.terminal(&words).unwrap();
+    terminal
+        .wait_for_text("dev@server.example's password: ", SOON)
+        .unwrap();
+    terminal.type_keys(&format!("{PASSWORD}\r")).unwrap();
+    eventually("the tunnel", || comes_through(&lab, 8001));
+    wait_for(&lab, &[("web", "ended"), ("work", "attached")]);
+    terminal.type_keys("\x03").unwrap();
+    terminal.wait_exit(SOON).unwrap();
+    wait_for(&lab, &[("web", "needs-person")]);
 }
 
 /// So many tunnels to one server.
