@@ -1,7 +1,12 @@
 //! One notification on the desktop, replaced in place (Desktop Notifications Specification 1.2, org.freedesktop.Notifications).
 
 use std::{
-    collections::BTreeMap, env, fs, os::unix::fs::FileTypeExt as _, path::Path, time::Duration,
+    collections::BTreeMap,
+    env, fs,
+    os::unix::fs::FileTypeExt as _,
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
 };
 
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
@@ -30,10 +35,18 @@ pub(super) struct Note {
     pub(super) stays: bool,
 }
 
+/// So many notifications of one process are shown at once: where hundreds of sessions wait for the same VPN, the first few say it.
+const MOST_SHOWN: usize = 5;
+
+/// Those of this process that are shown now.
+static SHOWN: AtomicUsize = AtomicUsize::new(0);
+
 /// The desktop, and the task that talks to it once there was something to show.
 #[derive(Debug)]
 pub(super) struct Desktop {
     bus: String,
+    /// One of ours is among [`SHOWN`].
+    counted: bool,
     task: Option<(watch::Sender<Option<Note>>, JoinHandle<()>)>,
 }
 
@@ -51,11 +64,21 @@ pub(super) fn session_bus() -> Option<String> {
 impl Desktop {
     /// The one behind the bus of this address. Connects when there is something to show, and only for as long as it is shown.
     pub(super) fn new(bus: String) -> Self {
-        Self { bus, task: None }
+        Self {
+            bus,
+            counted: false,
+            task: None,
+        }
     }
 
     /// Shows this in place of what was shown before.
     pub(super) fn show(&mut self, note: Note) {
+        if !self.counted && SHOWN.fetch_add(1, Ordering::Relaxed) >= MOST_SHOWN {
+            SHOWN.fetch_sub(1, Ordering::Relaxed);
+            tracing::info!("enough notifications are shown already");
+            return;
+        }
+        self.counted = true;
         let (notes, _) = self.task.get_or_insert_with(|| {
             let (sender, receiver) = watch::channel(None);
             (sender, tokio::spawn(work(self.bus.clone(), receiver)))
@@ -65,14 +88,27 @@ impl Desktop {
 
     /// Closes what was shown, if it still is.
     pub(super) fn clear(&mut self) {
+        self.uncount();
         if let Some((notes, _)) = &self.task {
             notes.send_replace(None);
         }
     }
 
+    fn uncount(&mut self) {
+        if std::mem::take(&mut self.counted) {
+            SHOWN.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     /// Nothing more will change. The task ends when the desktop has been told.
-    pub(super) fn close(self) -> Option<JoinHandle<()>> {
-        self.task.map(|(_, task)| task)
+    pub(super) fn close(mut self) -> Option<JoinHandle<()>> {
+        self.task.take().map(|(_, task)| task)
+    }
+}
+
+impl Drop for Desktop {
+    fn drop(&mut self) {
+        self.uncount();
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     dirs,
     driver::{self, News, Plan, Session, Unkept},
     log, report,
-    ssh::Version,
+    ssh::{SessionType, Version},
 };
 
 /// What others are told of where a session is.
@@ -147,6 +147,14 @@ impl Plan for Configured {
             },
             Refusal::Failed(error) => failed(error),
         })?;
+        let idle = session.config.session_type == SessionType::Default
+            && session.args.command.is_empty()
+            && session.config.remote_command.is_none();
+        if idle && session.context.is_none() {
+            return Err(wrong(
+                "nobody sits in front of a shell: it needs -N, or a command".into(),
+            ));
+        }
         let preferences = named.preferences.clone().or(&named.defaults);
         Ok(Session {
             named: Some(name.to_owned()),

@@ -8,7 +8,7 @@ use netroam_lab::{Lab, Net, PASSWORD, Piped, Proc, ProcCost};
 use netroam_platform::clock;
 use nix::sys::signal::Signal;
 
-use super::support::{SOON, eventually, netroam, nothing_left, ours, pause};
+use super::support::{SOON, eventually, netroam, nothing_left, ours, pause, run_files};
 
 /// Writes the laptop's configuration.
 fn configure(lab: &Lab, text: &str) {
@@ -204,6 +204,7 @@ fn a_session_is_kept_once_and_one_that_cannot_be_is_said_to_be() {
     lab.arrive(Net::Home).unwrap();
     let text = tunnel("web", 8001)
         + "[session.wrong]\nhost = 'work'\nssh = ['-N', '-L', 'nonsense']\n"
+        + "[session.shell]\nhost = 'work'\n"
         + &tunnel("db", 8002);
     configure(&lab, &text);
     let _first = up(&lab, &["web"]);
@@ -223,6 +224,9 @@ fn a_session_is_kept_once_and_one_that_cannot_be_is_said_to_be() {
         .wait_for_stderr("netroam: web: this session is in use", SOON)
         .unwrap();
     eventually("the third session", || comes_through(&lab, 8002));
+    third
+        .wait_for_stderr("netroam: shell: nobody sits in front of a shell", SOON)
+        .unwrap();
     let mut none = up(&lab, &["nobody"]);
     assert_eq!(none.wait_exit(SOON).unwrap().code(), Some(2));
     assert!(
@@ -366,6 +370,22 @@ fn a_session_that_needs_a_person_is_lent_to_a_terminal_and_taken_back() {
     terminal.type_keys("\x03").unwrap();
     terminal.wait_exit(SOON).unwrap();
     wait_for(&lab, &[("web", "needs-person")]);
+}
+
+#[test]
+fn what_a_killed_netroam_leaves_is_passed_over_and_removed_by_whoever_lists() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    configure(&lab, &(tunnel("web", 8001) + &tunnel("db", 8002)));
+    let mut netroam = up(&lab, &[]);
+    wait_for(&lab, &[("db", "attached"), ("web", "attached")]);
+    netroam.signal(Signal::SIGKILL).unwrap();
+    netroam.wait_exit(SOON).unwrap();
+    eventually("every ssh to be gone", || ours(&lab).is_empty());
+    assert!(run_files(&lab).iter().any(|name| name.starts_with("run.")));
+    let output = ask(&lab, &["ls"]);
+    assert_eq!((said(&output), output.stderr.len()), (String::new(), 0));
+    nothing_left(&lab);
 }
 
 /// So many tunnels to one server.
