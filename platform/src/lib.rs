@@ -12,6 +12,7 @@
 //! | how is a connection doing? | [`tcp::health`], and [`tcp::ask`] to make the kernel find out |
 //! | who ends what nobody answers? | the kernel, by [`tcp::keep_honest`] |
 //! | what became of a child? | [`process::reap`]; [`process::spawn`] ties its life to ours |
+//! | which connections do others of this user's processes have? | [`others::running`], [`others::Watch`], [`others::end`] |
 //! | who gets this socket? | [`handover`], the way ssh takes it |
 //! | is there something to read? | [`readable::Readable`], without a flag that others would see |
 //! | what does ssh say to a terminal? | [`pty::open`], whose other side is read here |
@@ -23,6 +24,7 @@ pub mod clock;
 mod event;
 pub mod handover;
 mod network;
+pub mod others;
 mod path;
 pub mod process;
 pub mod pty;
