@@ -28,6 +28,10 @@ pub enum Verb {
     Forget(Forget),
     /// Connect for ssh, git, rsync and everything that runs ssh, as its `ProxyCommand`
     Dial(Dial),
+    /// Stay, and end the connections of ssh, git, rsync and masters whose path is gone, so that the next use connects anew
+    Guard(Guard),
+    /// The same once
+    Sweep(Sweep),
     /// Print configuration for other programs
     Config(Config),
     /// Pass the dialled connection to ssh, which runs this by itself
@@ -158,6 +162,34 @@ pub struct Dial {
 
     /// Its TCP port
     pub port: u16,
+}
+
+/// `netroam guard`
+#[derive(Debug, Args)]
+pub struct Guard {
+    /// How much to log: error, warn, info, debug, trace [default: info; also `NETROAM_LOG`]
+    #[arg(long, value_name = "LEVEL")]
+    pub log: Option<tracing::Level>,
+
+    /// Log to this file instead of the one under the XDG state directory
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+}
+
+/// `netroam sweep [--dry-run]`
+#[derive(Debug, Args)]
+pub struct Sweep {
+    /// List every connection with what is to be said of it, and end none
+    #[arg(long, short = 'n')]
+    pub dry_run: bool,
+
+    /// How much to log: error, warn, info, debug, trace [default: info; also `NETROAM_LOG`]
+    #[arg(long, value_name = "LEVEL")]
+    pub log: Option<tracing::Level>,
+
+    /// Log to this file instead of the one under the XDG state directory
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
 }
 
 /// `netroam config ssh`

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use netroam_platform::{handover, readable::Readable, tcp};
+use netroam_platform::{handover, others, readable::Readable, tcp};
 use tokio::{
     select,
     sync::watch::{self, Receiver},
@@ -25,6 +25,7 @@ use crate::{
     connect::{Dialled, Failure, Target},
     dirs,
     driver::{self, Once},
+    guard::{self, Offer},
     learnt::Store,
     log, report,
     supervisor::{Status, Wanted},
@@ -80,17 +81,32 @@ pub(super) fn run(dial: &Dial) -> Result<ExitCode> {
         .build()
         .context("cannot start the runtime")?;
     let wait = dial.wait.unwrap_or(WAIT);
-    let outcome = runtime.block_on(outcome(&host, once, wait));
-    // Not to wait for its threads: a resolver that hangs does not let it go.
-    runtime.shutdown_background();
-    match outcome? {
-        Outcome::Connected(dialled, _wanted) => {
+    match runtime.block_on(outcome(&host, once, wait))? {
+        Outcome::Connected(dialled, wanted) => {
             let stall = preferences.stall.map_or(STALL, Duration::from_secs);
             if let Err(error) = tcp::keep_honest(&dialled.socket, stall, true) {
                 tracing::warn!(%error, "the kernel does not watch this connection");
             }
             handover::send(io::stdout().as_fd(), dialled.socket.as_fd())
                 .context("cannot pass the connection to ssh")?;
+            let offer = Offer {
+                ssh: others::waits_at(io::stdout().as_fd()),
+                host,
+                via: via_of(&wanted),
+                stall: stall.as_secs(),
+            };
+            // ssh waits for our end; it has what it needs.
+            match runtime.block_on(guard::offer(
+                &super::guard::directory()?,
+                &dialled.socket,
+                &offer,
+            )) {
+                Ok(taken) => tracing::info!(taken, "offered the connection to a guard"),
+                Err(error) => {
+                    tracing::warn!(error = format!("{error:#}"), "no guard took the connection");
+                }
+            }
+            runtime.shutdown_background();
             return Ok(ExitCode::SUCCESS);
         }
         Outcome::Answered(failure) => {
@@ -100,6 +116,8 @@ pub(super) fn run(dial: &Dial) -> Result<ExitCode> {
         Outcome::Missing(status) => report::line(&report::given_up(&host, &status, wait)),
         Outcome::NobodyWaits => {}
     }
+    // Not to wait for its threads: a resolver that hangs does not let it go.
+    runtime.shutdown_background();
     Ok(ExitCode::from(report::status::SSH))
 }
 
@@ -152,6 +170,15 @@ async fn next(told: &mut Receiver<Option<Status>>) -> Option<Status> {
         std::future::pending::<()>().await;
     }
     told.borrow_and_update().clone().filter(Status::lasts)
+}
+
+/// Over what the connection may go, as `--via` has it.
+fn via_of(wanted: &Wanted) -> String {
+    match wanted {
+        Wanted::Anything => "any".into(),
+        Wanted::Tunnel => "tunnel".into(),
+        Wanted::Interface(pattern) => pattern.as_str().into(),
+    }
 }
 
 /// Whether descriptor 1 is a Unix socket: with `ProxyUseFdpass`, and only then (sshconnect.c).

@@ -15,7 +15,9 @@ use crate::{
 mod dial;
 mod events;
 mod forget;
+mod guard;
 mod ssh_lines;
+mod sweep;
 mod watch;
 mod why;
 
@@ -66,9 +68,13 @@ fn ssh_words(name: &str, words: &[OsString]) -> anyhow::Result<ExitCode> {
     match Cli::parse_from(separated).verb {
         Verb::Watch(watch) => watch::run(&watch, &ssh, version),
         Verb::Why(why) => why::run(&why, &ssh, version),
-        Verb::Events(_) | Verb::Forget(_) | Verb::Dial(_) | Verb::Config(_) | Verb::HandOver => {
-            unreachable!("the verb was {name}")
-        }
+        Verb::Events(_)
+        | Verb::Forget(_)
+        | Verb::Dial(_)
+        | Verb::Guard(_)
+        | Verb::Sweep(_)
+        | Verb::Config(_)
+        | Verb::HandOver => unreachable!("the verb was {name}"),
     }
 }
 
@@ -78,6 +84,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Events(events) => events::run(&events),
         Verb::Forget(forget) => forget::run(&forget, &Store::new(&dirs::state()?)),
         Verb::Dial(dial) => dial::run(&dial),
+        Verb::Guard(guard) => guard::run(&guard),
+        Verb::Sweep(sweep) => sweep::run(&sweep),
         Verb::Config(config) => match config.verb {
             ConfigVerb::Ssh => ssh_lines::run(),
         },

@@ -5,6 +5,7 @@ mod absent_vpn;
 mod alerts;
 mod dialler;
 mod endings;
+mod guarding;
 mod log;
 mod moves;
 mod names;
