@@ -84,10 +84,10 @@ pub fn running(program: &str) -> io::Result<Vec<Other>> {
     imp::running(program)
 }
 
-/// The programs (file names) of the process's parent, its parent's parent and so on, as far as they can be seen.
-pub fn lineage(other: &Other) -> Vec<String> {
+/// The programs (file names) of the process `pid`, of its parent, its parent's parent and so on, as far as they can be seen.
+pub fn lineage(pid: i32) -> Vec<String> {
     let mut programs = Vec::new();
-    let mut next = other.parent;
+    let mut next = pid;
     // No process has more ancestors; a loop can only come of numbers that were given away meanwhile.
     while next > 1 && programs.len() < 64 {
         let Some((program, parent)) = imp::program_and_parent(next) else {

@@ -77,7 +77,7 @@ fn a_process_is_found_by_its_connection_and_ended_as_long_as_it_is_the_same() {
     assert!(connection.established && !connection.accepted);
     let health = connection.health.unwrap();
     assert!(health.established && health.unacknowledged == 0);
-    assert!(others::lineage(&other)[0].starts_with("others-"));
+    assert!(others::lineage(other.parent)[0].starts_with("others-"));
 
     assert!(
         !others::end(other.identity, "ssh").unwrap(),

@@ -89,23 +89,7 @@ pub(super) fn run(dial: &Dial) -> Result<ExitCode> {
             }
             handover::send(io::stdout().as_fd(), dialled.socket.as_fd())
                 .context("cannot pass the connection to ssh")?;
-            let offer = Offer {
-                ssh: others::waits_at(io::stdout().as_fd()),
-                host,
-                via: via_of(&wanted),
-                stall: stall.as_secs(),
-            };
-            // ssh waits for our end; it has what it needs.
-            match runtime.block_on(guard::offer(
-                &super::guard::directory()?,
-                &dialled.socket,
-                &offer,
-            )) {
-                Ok(taken) => tracing::info!(taken, "offered the connection to a guard"),
-                Err(error) => {
-                    tracing::warn!(error = format!("{error:#}"), "no guard took the connection");
-                }
-            }
+            runtime.block_on(offer(&dialled, &host, &wanted, stall));
             runtime.shutdown_background();
             return Ok(ExitCode::SUCCESS);
         }
@@ -119,6 +103,30 @@ pub(super) fn run(dial: &Dial) -> Result<ExitCode> {
     // Not to wait for its threads: a resolver that hangs does not let it go.
     runtime.shutdown_background();
     Ok(ExitCode::from(report::status::SSH))
+}
+
+/// Gives a guard, if one runs, a duplicate of the connection. ssh has what it needs and waits for our end.
+async fn offer(dialled: &Dialled, host: &str, wanted: &Wanted, stall: Duration) {
+    let ssh = others::waits_at(io::stdout().as_fd());
+    if guard::is_ours(ssh) {
+        return;
+    }
+    let offer = Offer {
+        ssh,
+        host: host.to_owned(),
+        via: via_of(wanted),
+        stall: stall.as_secs(),
+    };
+    let given = match super::guard::directory() {
+        Ok(directory) => guard::offer(&directory, &dialled.socket, &offer).await,
+        Err(error) => Err(error),
+    };
+    match given {
+        Ok(taken) => tracing::info!(taken, "offered the connection to a guard"),
+        Err(error) => {
+            tracing::warn!(error = format!("{error:#}"), "no guard took the connection");
+        }
+    }
 }
 
 async fn outcome(host: &str, once: Once, wait: Duration) -> Result<Outcome> {

@@ -33,10 +33,7 @@ impl Ssh {
     pub fn all() -> io::Result<Vec<Self>> {
         let mut all: Vec<Self> = others::running(SSH)?
             .into_iter()
-            .filter(|other| {
-                let above = others::lineage(other);
-                !above.iter().any(|program| program == OURS)
-            })
+            .filter(|other| !is_ours(other.parent))
             .map(|mut other| {
                 // Neither what others opened to a port that it forwards, nor what stays on this machine, says anything of the path.
                 other
@@ -144,6 +141,11 @@ impl Found {
             .map(|doubt| Duration::from_secs(if pressing(doubt) { 1 } else { 5 }))
             .min()
     }
+}
+
+/// Whether this process, or one above it, is netroam: what it runs is looked after.
+pub fn is_ours(pid: i32) -> bool {
+    others::lineage(pid).iter().any(|program| program == OURS)
 }
 
 fn key(ssh: &Ssh, connection: &Connection) -> (Identity, SocketAddr, SocketAddr) {

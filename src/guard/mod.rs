@@ -12,7 +12,7 @@ mod intake;
 mod keep;
 mod past;
 
-pub use found::{Found, Ssh};
+pub use found::{Found, Ssh, is_ours};
 pub use intake::{Offer, offer};
 pub use keep::keep;
 pub use past::Past;

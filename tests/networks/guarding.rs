@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 
 use super::{
     dialler::{self, furnish},
-    support::{SOON, eventually, netroam, pause, ticking},
+    support::{SOON, eventually, netroam, pause, prompt, ticking, watch},
 };
 
 fn guard(lab: &Lab) -> Piped {
@@ -327,7 +327,51 @@ fn there_is_one_guard_and_one_that_was_killed_is_no_hindrance() {
     first.wait_exit(SOON).unwrap();
     let mut alone = dialler::ssh(&lab, &["work4", "true"]);
     assert!(alone.wait_exit(SOON).unwrap().success());
-    drop(guard(&lab));
+    let guard = guard(&lab);
+    // What a session's own ssh has dialled is the session's.
+    let file = dialler::config(&lab);
+    let words = [
+        "--dial",
+        "ssh",
+        "--session",
+        "people",
+        "-F",
+        file.to_str().unwrap(),
+    ];
+    let terminal = watch(&lab, &words, &["work4"]);
+    prompt(&terminal);
+    assert_eq!(holds(&guard), 0);
+}
+
+#[test]
+fn through_a_tunnel_a_connection_is_held_until_the_tunnel_is_back() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    dialler::configure(&lab, "[host.work4]\nvia = 'tunnel'\n");
+    lab.tunnel_up(7).unwrap();
+    let guard = guard(&lab);
+    let mut cat = dialler::ssh(&lab, &["work4", "cat"]);
+    cat.write("before\n").unwrap();
+    cat.wait_for_stdout("before", SOON).unwrap();
+    eventually("guard to hold it", || holds(&guard) == 1);
+    lab.tunnel_down();
+    // Longer than the kernel would wait for an acknowledgement of this.
+    pause(0.5);
+    cat.write("meanwhile\n").unwrap();
+    pause(17.0);
+    lab.tunnel_up(7).unwrap();
+    cat.wait_for_stdout("meanwhile", SOON).unwrap();
+    assert_eq!(guard.stderr().lines().count(), 1, "{}", guard.stderr());
+    // Another address is the end of it.
+    lab.tunnel_up(8).unwrap();
+    let why = "netroam: work4: ended the connection of ssh ";
+    guard.wait_for_stderr(why, SOON).unwrap();
+    assert!(
+        guard
+            .stderr()
+            .contains("lost 10.8.0.7, the host is reached via vpn0 (10.8.0.8) now")
+    );
+    assert_eq!(cat.wait_exit(SOON).unwrap().code(), Some(255));
 }
 
 /// How many sockets to the server a guard has.

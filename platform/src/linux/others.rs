@@ -203,3 +203,30 @@ fn inodes(pid: i32) -> Vec<u32> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_number_that_was_given_away_again_is_not_signalled() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let (found, _) = identity(pid).unwrap();
+        let earlier = Identity {
+            started: found.started - 1,
+            ..found
+        };
+        assert!(!end(earlier, "sleep").unwrap());
+        assert_eq!(child.try_wait().unwrap(), None);
+        child.kill().unwrap();
+        // Ended and not reaped: nothing to end any more.
+        while identity(pid).is_some() {
+            std::hint::spin_loop();
+        }
+        assert!(!end(found, "sleep").unwrap());
+        child.wait().unwrap();
+    }
+}
