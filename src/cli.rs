@@ -4,6 +4,8 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use netroam_platform::Source;
+
 use crate::supervisor::Via;
 
 /// Keeps ssh sessions alive on a laptop that moves.
@@ -26,14 +28,30 @@ pub enum Verb {
     Events(Events),
     /// Drop what was learnt of a host: its addresses, and how it was last reached
     Forget(Forget),
+    /// Keep the sessions that the configuration names, without a terminal
+    Up(Up),
+    /// List the sessions that run
+    Ls(Ls),
+    /// Say all that sessions say of themselves
+    Status(Status),
+    /// Have sessions try now, as Enter does: even past what they wait for
+    Retry(Names),
+    /// End sessions
+    Stop(Names),
+    /// Stand in for autossh, with its command line, environment, signals and exit statuses
+    Autossh(Autossh),
     /// Connect for ssh, git, rsync and everything that runs ssh, as its `ProxyCommand`
     Dial(Dial),
     /// Stay, and end the connections of ssh, git, rsync and masters whose path is gone, so that the next use connects anew
     Guard(Guard),
     /// The same once
     Sweep(Sweep),
-    /// Print configuration for other programs
-    Config(Config),
+    /// Check the configuration, and print some for other programs
+    Config {
+        /// What to do with it.
+        #[command(subcommand)]
+        what: ConfigVerb,
+    },
     /// Pass the dialled connection to ssh, which runs this by itself
     #[command(hide = true)]
     HandOver,
@@ -55,7 +73,8 @@ pub struct Watch {
     #[arg(long, value_name = "NAME")]
     pub session: Option<String>,
 
-    /// What keeps the work on the host: auto is screen, else tmux, else a plain shell with a warning
+    /// What keeps the work on the host: auto is screen, else tmux, else a plain shell with a warning; tmux-cc is tmux with its windows as
+    /// the terminal's own (iTerm2)
     #[arg(long, value_enum)]
     pub context: Option<ContextChoice>,
 
@@ -70,6 +89,10 @@ pub struct Watch {
     /// Who connects: netroam, or ssh as it always does
     #[arg(long, value_enum)]
     pub dial: Option<DialChoice>,
+
+    /// Who says that the network changed: the operating system, or a look every 5 s [default: system]
+    #[arg(long, value_enum)]
+    pub events: Option<EventsChoice>,
 
     /// Seconds that sent data may stay unacknowledged before the connection counts as dead [default: 15]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
@@ -100,13 +123,17 @@ pub struct Watch {
     pub ssh: Vec<OsString>,
 }
 
-/// `netroam why [--json] [any ssh option] [user@]HOST`
+/// `netroam why [netroam options] [any ssh option] [user@]HOST`
 #[derive(Debug, Args)]
-#[command(override_usage = "netroam why [--json] [ANY SSH OPTION] [USER@]HOST")]
+#[command(override_usage = "netroam why [NETROAM OPTIONS] [ANY SSH OPTION] [USER@]HOST")]
 pub struct Why {
     /// One JSON object instead of lines for people
     #[arg(long)]
     pub json: bool,
+
+    /// Whom to ask for the paths: the operating system, or a socket as on any Unix [default: system]
+    #[arg(long, value_enum)]
+    pub events: Option<EventsChoice>,
 
     /// Read this configuration instead of the one under the XDG configuration directory
     #[arg(long, value_name = "FILE")]
@@ -117,12 +144,16 @@ pub struct Why {
     pub ssh: Vec<OsString>,
 }
 
-/// `netroam events [--json] [HOST|ADDRESS…]`
+/// `netroam events [--json] [--events system|portable] [HOST|ADDRESS…]`
 #[derive(Debug, Args)]
 pub struct Events {
     /// One JSON object on each line instead of lines for people
     #[arg(long)]
     pub json: bool,
+
+    /// Who says that the network changed: the operating system, or a look every 5 s, of which only what differs is printed
+    #[arg(long, value_enum, default_value_t = EventsChoice::System)]
+    pub events: EventsChoice,
 
     /// Hosts or addresses whose path is looked up after each burst of events; names are looked up once, at the start
     #[arg(value_name = "HOST|ADDRESS")]
@@ -135,6 +166,22 @@ pub struct Forget {
     /// Hosts, as for watch
     #[arg(value_name = "HOST", required = true)]
     pub hosts: Vec<String>,
+}
+
+/// `netroam autossh …`, and the program called as `autossh`
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "netroam autossh [-V] [-M PORT[:ECHO_PORT]] [-f] [ANY SSH OPTION] [USER@]HOST [COMMAND...]",
+    after_help = "  -M PORT[:ECHO_PORT]  accepted; opened only with AUTOSSH_MONITOR=force, because the kernel watches the connection\n  \
+        -f                   go to the background\n  \
+        -V                   print the version\n\n\
+        Its environment: AUTOSSH_DEBUG, FIRST_POLL, GATETIME, LOGFILE, LOGLEVEL, MAXLIFETIME, MAXSTART, MESSAGE, PATH, PIDFILE, POLL, PORT.\n\
+        Called by the name autossh (a link), netroam is it. docs/autossh.md says what is the same and what is better."
+)]
+pub struct Autossh {
+    /// autossh's own options, those of ssh, the host, and a command
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    pub words: Vec<OsString>,
 }
 
 /// `netroam dial HOSTNAME PORT`
@@ -192,24 +239,82 @@ pub struct Sweep {
     pub log_file: Option<PathBuf>,
 }
 
-/// `netroam config ssh`
+/// `netroam up [NAME…]`
 #[derive(Debug, Args)]
-pub struct Config {
-    /// What to do.
-    #[command(subcommand)]
-    pub verb: ConfigVerb,
+#[command(after_help = "A session that the configuration names:\n  \
+        [session.web]\n  host = \"gw1\"\n  ssh = [\"-N\", \"-L\", \"8080:intranet:80\"]\n\n\
+        netroam ls lists them, netroam retry NAME and netroam stop NAME tell one what to do.\n\
+        SIGTERM ends all of them, SIGHUP reads the configuration again, SIGUSR1 has all try now.")]
+pub struct Up {
+    /// Names of sessions [default: all]
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+
+    /// Who says that the network changed: the operating system, or a look every 5 s [default: system]
+    #[arg(long, value_enum)]
+    pub events: Option<EventsChoice>,
+
+    /// Read this configuration instead of the one under the XDG configuration directory
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// How much to log: error, warn, info, debug, trace [default: info; also `NETROAM_LOG`]
+    #[arg(long, value_name = "LEVEL")]
+    pub log: Option<tracing::Level>,
+
+    /// Log to this file instead of the one under the XDG state directory
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
 }
 
-/// What can be done about configuration.
+/// `netroam ls [--json]`
+#[derive(Debug, Args)]
+pub struct Ls {
+    /// One JSON object instead of lines for people
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `netroam status [--json] [--follow] [NAME]`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// One JSON object instead of lines for people; with --follow one on each line
+    #[arg(long)]
+    pub json: bool,
+
+    /// Print a line for each session, and then one for each change
+    #[arg(long)]
+    pub follow: bool,
+
+    /// The session's name as ls has it, its host, or its name there [default: all sessions]
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// `netroam retry NAME…`, `netroam stop NAME…`
+#[derive(Debug, Args)]
+pub struct Names {
+    /// Names as ls has them, or hosts
+    #[arg(value_name = "NAME", required = true)]
+    pub names: Vec<String>,
+}
+
+/// `netroam config …`
 #[derive(Debug, Subcommand)]
 pub enum ConfigVerb {
+    /// Say what is wrong with the configuration, by line and column; status 2 if anything is
+    Check {
+        /// Check this file instead of the one under the XDG configuration directory
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
     /// Print the lines for ~/.ssh/config with which every ssh connects through netroam
     Ssh,
 }
 
 /// What keeps the work on the remote host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum ContextChoice {
     /// screen, else tmux, else a plain shell.
     Auto,
@@ -217,6 +322,8 @@ pub enum ContextChoice {
     Screen,
     /// tmux.
     Tmux,
+    /// tmux in control mode, its windows as the terminal's own (iTerm2).
+    TmuxCc,
     /// Nothing: a login shell that a loss ends.
     None,
 }
@@ -245,6 +352,26 @@ pub enum DialChoice {
 fn whole_seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<u32>().map_err(|error| error.to_string())?;
     Ok(Duration::from_secs(seconds.into()))
+}
+
+/// Who says that the network changed, and is asked what it is like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventsChoice {
+    /// The operating system.
+    #[default]
+    System,
+    /// What every Unix has: a look every few seconds.
+    Portable,
+}
+
+impl From<EventsChoice> for Source {
+    fn from(choice: EventsChoice) -> Self {
+        match choice {
+            EventsChoice::System => Self::System,
+            EventsChoice::Portable => Self::Portable,
+        }
+    }
 }
 
 /// Reads a number of seconds, at least 3: less could end a connection over one bad moment.

@@ -44,6 +44,23 @@ impl Stamp {
         }
     }
 
+    /// As autossh writes it in front of a line: `2026/11/22 22:14:00`.
+    pub fn local_with_slashes(self, zone: Zone) -> String {
+        let at = zone.shows(self.0);
+        let (hour, minute, second) = at.to_hms();
+        let date = date(at).replace('-', "/");
+        format!("{date} {hour:02}:{minute:02}:{second:02}")
+    }
+
+    /// As the system's log has it (RFC 3164, 4.1.2): `Nov  2 22:14:00`.
+    pub fn local_as_syslog(self, zone: Zone) -> String {
+        let at = zone.shows(self.0);
+        let (hour, minute, second) = at.to_hms();
+        let month = at.month().to_string();
+        let month: String = month.chars().take(3).collect();
+        format!("{month} {:2} {hour:02}:{minute:02}:{second:02}", at.day())
+    }
+
     /// The time of the day to the millisecond.
     pub fn local_to_the_millisecond(self, zone: Zone) -> String {
         let (hour, minute, second, millisecond) = zone.shows(self.0).to_hms_milli();
@@ -179,6 +196,8 @@ pub enum State {
     TakenOver,
     /// The context is gone on the remote host.
     ContextGone,
+    /// Over; where others live in its process, it can be started again.
+    Ended,
     /// A word of a newer netroam.
     #[serde(other)]
     Unknown,
@@ -203,6 +222,12 @@ impl State {
         }
     }
 
+    /// Whether an attempt now would go past what is waited for: a tunnel, or a person's word that the session may be taken back or made
+    /// anew.
+    pub fn waits_for_word(self) -> bool {
+        matches!(self, Self::NoTunnel | Self::TakenOver | Self::ContextGone)
+    }
+
     /// Whether it goes on only when a person does something: answers, presses Enter, starts the VPN.
     pub fn waits_for_person(self) -> bool {
         match self {
@@ -215,6 +240,7 @@ impl State {
             | Self::NoName
             | Self::Holding
             | Self::Retrying
+            | Self::Ended
             | Self::Unknown => false,
         }
     }
@@ -296,6 +322,7 @@ pub fn exit_word(exit: &Exit) -> &'static str {
         Exit::ContextGone => "context-gone",
         Exit::PersonNeeded(_) => "needs-person",
         Exit::CommandLost(_) => "command-lost",
+        Exit::Limit(_) => "limit",
         Exit::GaveUp => "gave-up",
         Exit::Signal(_) => "signal",
     }

@@ -6,6 +6,7 @@
 use std::{
     fmt,
     io::{self, Write as _},
+    path,
     time::Duration,
 };
 
@@ -22,10 +23,10 @@ mod guarded;
 mod network;
 mod past;
 
-pub use exits::exit;
+pub use exits::{ended, exit};
 pub use guarded::{found, guarded, guarded_host};
 pub use network::{changes, event, interface_name, route_destination};
-pub use past::{ending_text, verdict_text};
+pub use past::{ending_text, forward, verdict_text};
 
 /// netroam's own exit statuses, far from what ssh (255), shells and remote programs use.
 pub mod status {
@@ -64,6 +65,22 @@ pub fn relay(bytes: &[u8]) {
     }
 }
 
+/// That nobody can ask the netroam with this directory how its sessions are. They are kept all the same.
+pub fn unasked(directory: &path::Path, error: &io::Error) -> String {
+    let directory = plain(&directory.display().to_string());
+    format!("netroam why cannot ask: no socket in {directory} ({error})")
+}
+
+/// Writes to stderr what the ssh of the session of this name wrote, line by line.
+pub fn relay_of(name: &str, bytes: &[u8]) {
+    for words in bytes.split(|byte| *byte == b'\n') {
+        let words = plain(&String::from_utf8_lossy(words.trim_ascii_end()));
+        if !words.is_empty() {
+            line(&format!("{name}: {words}"));
+        }
+    }
+}
+
 /// An error with its causes, and a hint where there is one.
 pub fn error(error: &anyhow::Error) {
     line(&plain(&format!("{error:#}")));
@@ -92,7 +109,37 @@ pub fn status(host: &str, status: &Status) -> (String, &'static str) {
     (format!("{host}: {text}"), keys)
 }
 
-/// The same without the host in front.
+/// The same for a session that the configuration names ([`status`] else): nobody sits in front of it, so that no key is told.
+pub fn status_of(host: &str, named: Option<&str>, status: &Status) -> (String, &'static str) {
+    match named {
+        None => self::status(host, status),
+        Some(name) => {
+            let text = state_of(host, named, status);
+            (format!("{name}: {text}"), "")
+        }
+    }
+}
+
+/// The same without the name in front.
+pub fn state_of(host: &str, named: Option<&str>, status: &Status) -> String {
+    let (Some(name), Status::Parked(need)) = (named, status) else {
+        return state(host, status).0;
+    };
+    match need {
+        Need::Question(what) => format!(
+            "ssh needs a person ({}), `netroam retry {name}` tries again",
+            plain(what)
+        ),
+        Need::TakenOver => {
+            format!("attached elsewhere now, `netroam retry {name}` takes it back")
+        }
+        Need::ContextGone => {
+            format!("the session is gone on the host, `netroam retry {name}` starts another")
+        }
+    }
+}
+
+/// The status line without the host in front.
 pub fn state(host: &str, status: &Status) -> (String, &'static str) {
     const WAITING: &str = "[Enter: now, q: quit, ?: why]";
     const PARKED: &str = "[q: quit]";

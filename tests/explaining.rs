@@ -1,5 +1,6 @@
 //! `netroam why` and `netroam events` as programs, in a network namespace of their own.
 
+#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -77,6 +78,7 @@ fn what_a_running_session_says_and_what_was_is_told_with_the_path() {
         };
         journal.note(&Note::verdict(RunId(1), Judged::End, Some(&reason)));
         let status = Status {
+            id: String::new(),
             host: address.to_string(),
             session: Some("mac".into()),
             pid: std::process::id(),

@@ -14,6 +14,7 @@ use std::{
 };
 
 use netroam::terminal::{Key, Reset, Status, Terminal, modes};
+use netroam_platform::clock;
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     pty::{Winsize, openpty},
@@ -175,6 +176,38 @@ async fn keys_are_read_one_at_a_time_and_not_shown() {
     );
     drop(keys);
     assert_eq!((pty.modes(), pty.seen().as_str()), (before, ""));
+}
+
+#[tokio::test]
+async fn control_mode_is_left_and_what_the_terminal_answers_is_no_key() {
+    let pty = Pty::new(80);
+    let terminal = Terminal::on(pty.tty.as_fd(), Some(pty.tty.as_fd())).unwrap();
+    let terminal = Rc::new(terminal.for_control_mode());
+    terminal.lend().unwrap();
+    pty.raw();
+    terminal.restore(Reset::Modes).unwrap();
+    let left = clock::now();
+    assert_eq!(
+        pty.seen(),
+        format!("{}{}", modes::LEAVE_CONTROL_MODE, modes::reset()).replace('\n', "\r\n")
+    );
+    let keys = terminal.listen().unwrap().unwrap();
+    // As iTerm2 does; and somebody who presses q until it works.
+    pty.types("\r");
+    assert!(
+        timeout(Duration::from_millis(300), keys.next())
+            .await
+            .is_err()
+    );
+    let key = loop {
+        pty.types("q");
+        if let Ok(key) = timeout(Duration::from_millis(50), keys.next()).await {
+            break key.unwrap();
+        }
+        assert!(clock::now().since(left) < Duration::from_secs(5));
+    };
+    assert_eq!(key, Key::Quit);
+    assert!(clock::now().since(left) >= Duration::from_millis(990));
 }
 
 async fn next(keys: &netroam::terminal::Keys) -> Key {

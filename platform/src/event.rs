@@ -10,7 +10,7 @@ use std::{net::IpAddr, time::Duration};
 pub enum Event {
     /// An interface appeared, changed its flags or carrier, or went away.
     Interface {
-        /// The kernel's interface index.
+        /// The kernel's interface index; 0 where only a name is known (macOS: it has gone since).
         index: u32,
         /// The name, where the message has it.
         name: Option<String>,
@@ -23,7 +23,7 @@ pub enum Event {
     },
     /// An address was added, changed or removed.
     Address {
-        /// The kernel's interface index.
+        /// The kernel's interface index; 0 where the message has none (macOS).
         index: u32,
         /// The address, where the message has it.
         address: Option<IpAddr>,
@@ -49,14 +49,19 @@ pub enum Event {
     /// Messages may have been missed: everything may have changed.
     Everything(Lost),
     /// Names may resolve differently now: a file changed that says who is asked, or that answers itself (Linux: `/etc/resolv.conf`
-    /// and what it links to, systemd-resolved's own record of the servers it asks, `/etc/hosts`, `/etc/nsswitch.conf`).
+    /// and what it links to, systemd-resolved's own record of the servers it asks, `/etc/hosts`, `/etc/nsswitch.conf`; macOS: configd's
+    /// records of the servers, but nothing tells there of `/etc/hosts`).
     ///
     /// One change may be told more than once, and in the middle of it.
     Names,
-    /// The machine slept for about this long (time that `CLOCK_MONOTONIC` did not count), told once for each sleep. Zero where the
-    /// system says that it woke, and the clocks say that it never slept: a sleep that was called off at the last moment.
+    /// The machine slept for about this long (time that `CLOCK_MONOTONIC` did not count; macOS: `CLOCK_UPTIME_RAW`), told once for each
+    /// sleep. Zero where the system says that it woke, and the clocks say that it never slept: a sleep that was called off at the last
+    /// moment.
+    ///
+    /// On macOS it is told when the machine is awake for its user, of all the time since it was so before. Nothing at all is told while it
+    /// is awake in the dark (Power Nap, maintenance), unless that lasts for three minutes on end.
     Woke(Duration),
-    /// Nothing was said; but here the system does not say everything, and it is time to look by ourselves.
+    /// Nothing was said that is read here: the system does not say everything, and it is time to look by ourselves.
     Due,
 }
 

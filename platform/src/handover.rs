@@ -15,6 +15,7 @@ use std::{
 use nix::{
     cmsg_space,
     errno::Errno,
+    fcntl::{FcntlArg, FdFlag, fcntl},
     sys::socket::{ControlMessage, ControlMessageOwned, UnixAddr, recvmsg, sendmsg},
 };
 
@@ -68,6 +69,12 @@ pub fn receive(channel: BorrowedFd<'_>) -> io::Result<OwnedFd> {
                         descriptors.extend(raw.into_iter().map(own));
                     }
                 }
+                if imp::handover::CLOSE_ON_EXEC.is_empty() {
+                    // This system cannot do it on arrival; what another thread executes in between has it, too.
+                    for descriptor in &descriptors {
+                        fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+                    }
+                }
                 break (message.bytes, descriptors);
             }
             Err(Errno::EINTR) => {}
@@ -107,8 +114,6 @@ mod tests {
         io::{Read as _, Write as _},
         os::{fd::AsFd as _, unix::net::UnixStream},
     };
-
-    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
     use super::*;
 

@@ -9,10 +9,12 @@
 //! | what is there? | [`Snapshot`]: interfaces, addresses and flags at one moment |
 //! | how is a destination reached now? | [`Lookup`] of a [`Query`]: the kernel's own answer |
 //! | both at once? | [`Look`] of [`Network::look`] |
-//! | how is a connection doing? | [`tcp::health`], and [`tcp::ask`] to make the kernel find out |
+//! | how is a connection doing? | [`tcp::health`], and [`tcp::ask`] to make the kernel find out, as far as it shows that |
 //! | who ends what nobody answers? | the kernel, by [`tcp::keep_honest`] |
 //! | what became of a child? | [`process::reap`]; [`process::spawn`] ties its life to ours |
 //! | which connections do others of this user's processes have? | [`others::running`], [`others::Watch`], [`others::end`] |
+//! | has it ended? | [`apart::Apart`], a child that is waited for and leaves nothing behind |
+//! | who looks elsewhere? | [`desktop::Desktop`], which shows a notification |
 //! | who gets this socket? | [`handover`], the way ssh takes it |
 //! | is there something to read? | [`readable::Readable`], without a flag that others would see |
 //! | what does ssh say to a terminal? | [`pty::open`], whose other side is read here |
@@ -20,9 +22,13 @@
 //!
 //! It decides nothing: what an answer means for a session is the supervisor's business.
 
+pub mod apart;
 pub mod clock;
+pub mod desktop;
 mod event;
 pub mod handover;
+#[cfg(not(any(target_os = "linux", target_os = "freebsd", target_os = "dragonfly")))]
+mod lifeline;
 mod network;
 pub mod others;
 mod path;
@@ -34,11 +40,15 @@ pub mod tcp;
 
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(any(target_os = "macos", test))]
+mod macos;
 mod portable;
 
 #[cfg(target_os = "linux")]
 use linux as imp;
-#[cfg(not(target_os = "linux"))]
+#[cfg(target_os = "macos")]
+use macos as imp;
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 use portable as imp;
 
 pub use event::{Event, Lost};

@@ -50,7 +50,7 @@ impl Network {
     /// Opens the network and subscribes to its changes, within the calling thread's network namespace.
     ///
     /// # Errors
-    /// When the system gives no socket for it (Linux: netlink, `socket(2)`).
+    /// When the system gives no socket for it (Linux: netlink, `socket(2)`; macOS: the same of `PF_ROUTE`, or no session with configd).
     ///
     /// # Panics
     /// Outside a tokio runtime that has IO and time enabled.
@@ -99,8 +99,8 @@ impl Network {
         self.look(&[]).await.map(|look| look.snapshot)
     }
 
-    /// How `query`'s destination is reached: the kernel's own answer for a TCP connection of ours (Linux: `RTM_GETROUTE`), checked
-    /// against what is there. A path over an interface that is down or has no carrier is none, and so is one that has no
+    /// How `query`'s destination is reached: the kernel's own answer for a TCP connection of ours (Linux: `RTM_GETROUTE`; elsewhere that for
+    /// a datagram socket, and on macOS the gateway by `RTM_GET`), checked against what is there. A path over an interface that is down or has no carrier is none, and so is one that has no
     /// usable source address: Linux answers with both.
     ///
     /// It sends nothing: whether anybody answers on that path is another question.
@@ -116,11 +116,20 @@ impl Network {
 }
 
 impl Events {
+    /// Whether changes are found by looking alone: then what was seen last may be out of date by the seconds from one [`Event::Due`] to the
+    /// next, and whoever is about to act on it looks first.
+    pub fn polls(&self) -> bool {
+        match self.0 {
+            Subscription::System(_) => cfg!(not(any(target_os = "linux", target_os = "macos"))),
+            Subscription::Portable(_) => true,
+        }
+    }
+
     /// The next event; the first is always [`crate::Lost::Subscribed`]. Cancel-safe, and never at an end: a lost subscription is
     /// renewed, and then everything may have changed.
     ///
     /// It does not gather bursts: whoever looks at once and again after a while needs every one. While nothing changes, nothing
-    /// wakes up.
+    /// wakes up, unless it [polls](Self::polls). (macOS: once a minute, since its kernel may drop a message without a word.)
     pub async fn next(&mut self) -> Event {
         match &mut self.0 {
             Subscription::System(events) => events.next().await,

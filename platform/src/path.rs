@@ -35,7 +35,8 @@ pub struct Path {
     pub source: IpAddr,
     /// The next hop; `None` where the destination is on the link.
     pub gateway: Option<IpAddr>,
-    /// The interface is a tunnel by what the kernel says of it (link kind, point-to-point flag), not by its name.
+    /// The interface is a tunnel by what the kernel says of it: link kind, point-to-point flag; not by its name, unless that is the
+    /// driver's (BSD, macOS).
     pub tunnel: bool,
 }
 

@@ -77,8 +77,9 @@ pub enum Signal {
 /// Starts `command`, tied to our own life.
 ///
 /// In the child, before it executes the program:
-/// - the system is told to send it `SIGTERM` when we end, by whatever cause (Linux: `PR_SET_PDEATHSIG`, prctl(2)); had we ended
-///   before that was in force, the child ends by itself;
+/// - the system is told to send it `SIGTERM` when we end, by whatever cause (Linux: `PR_SET_PDEATHSIG`, prctl(2); FreeBSD and `DragonFly`:
+///   `PROC_PDEATHSIG_CTL`, procctl(2)); had we ended before that was in force, the child ends by itself. Where there is no such thing,
+///   a watcher of ours sees to it from the moment that this returns;
 /// - signals that we may ignore or handle get their default action, and none is blocked. `SIGHUP` alone is left as it is, so that
 ///   `nohup netroam` means what it says: ssh too looks whether it is ignored;
 /// - the process group stays ours: in another one, the child would be stopped as soon as it reads the terminal.
@@ -92,7 +93,9 @@ pub enum Signal {
 /// Those of fork and exec: `NotFound` if there is no such program.
 pub fn spawn(command: Command) -> io::Result<Pid> {
     let parent = unistd::getpid();
-    start(command, move || imp::process::die_with(parent))
+    let child = start(command, move || imp::process::die_with(parent))?;
+    imp::process::tie(child);
+    Ok(child)
 }
 
 /// Starts `command` apart from us: in a session of its own (setsid(2)), so without a terminal that it could read or that could stop it, and
@@ -131,7 +134,7 @@ fn start(
         unsafe_code,
         reason = "only the child itself can ask for its parent-death signal and leave our session"
     )]
-    // SAFETY: between fork and exec the closure makes only prctl or setsid, getppid, sigaction and sigprocmask calls, which are
+    // SAFETY: between fork and exec the closure makes only prctl, procctl or setsid, getppid, sigaction and sigprocmask calls, which are
     // async-signal-safe, and its errors carry a number, not an allocation.
     unsafe {
         command.pre_exec(prepare);
@@ -162,10 +165,14 @@ pub fn reap(pid: Pid) -> io::Result<Option<Change>> {
             libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED,
         )
     };
-    match Errno::result(found)? {
-        0 => Ok(None),
-        _ => Ok(change(ExitStatus::from_raw(status))),
+    if Errno::result(found)? == 0 {
+        return Ok(None);
     }
+    let change = change(ExitStatus::from_raw(status));
+    if let Some(Change::Exited(_) | Change::Signalled(_)) = change {
+        imp::process::untie(pid);
+    }
+    Ok(change)
 }
 
 /// Sends a signal; `false` if there is no such process any more. A process that ended but is not yet reaped takes any signal.

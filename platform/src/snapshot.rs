@@ -19,11 +19,12 @@ pub struct Interface {
     pub name: String,
     /// Administratively up (`IFF_UP`).
     pub up: bool,
-    /// Carrier present (Linux: `IFF_LOWER_UP`); `None` where the system does not say, which counts as present.
+    /// Carrier present (Linux: `IFF_LOWER_UP`; macOS: the medium's own word); `None` where the system does not say, which counts as
+    /// present.
     pub carrier: Option<bool>,
     /// A loopback interface.
     pub loopback: bool,
-    /// A tunnel by link kind or point-to-point flag.
+    /// A tunnel by link kind or point-to-point flag (macOS: by its driver's name, too).
     pub tunnel: bool,
     /// Addresses that a socket may use: neither tentative nor failed by duplicate address detection.
     pub addresses: BTreeSet<IpAddr>,

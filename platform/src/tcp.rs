@@ -6,20 +6,27 @@
 //!
 //! It does not judge whether a run is dead; that takes the path too, and is the supervisor's business.
 
+pub(crate) mod question;
+
 use std::{io, os::fd::AsFd, time::Duration};
 
 use socket2::SockRef;
 
+use self::question::Fate;
 use crate::imp;
 
-/// What the kernel knows of a connection at one moment (Linux: `TCP_INFO`, tcp(7) and `linux/tcp.h`).
+/// What the kernel knows of a connection at one moment (Linux: `TCP_INFO`, tcp(7) and `linux/tcp.h`; macOS: `TCP_CONNECTION_INFO`, xnu's
+/// `bsd/netinet/tcp.h`).
+///
+/// Where a system does not say something, its number is zero. That goes for macOS and what is unsent, when something was sent last, back-off,
+/// probes and acknowledgements, which it does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Health {
     /// Both directions are open. False before the handshake, after either side has closed, and after a reset or time-out.
     pub established: bool,
     /// The smoothed round-trip time; `None` before the first measurement.
     pub rtt: Option<Duration>,
-    /// Segments sent and not yet acknowledged.
+    /// Segments sent and not yet acknowledged (macOS: with those not yet sent).
     pub unacknowledged: u32,
     /// Bytes written by ssh and not yet sent at all.
     pub unsent: u32,
@@ -28,26 +35,40 @@ pub struct Health {
     pub undelivered: u64,
     /// How often the retransmission time-out was doubled since the last acknowledgement.
     pub backoff: u8,
-    /// Retransmissions of the oldest segment since the last acknowledgement.
+    /// Retransmissions of the oldest segment since the last acknowledgement (macOS: one stands for any number).
     pub retransmits: u8,
     /// Keepalive or window probes that no answer came to.
     pub probes: u8,
     /// Since an acknowledgement arrived (every segment of an established connection carries one). It says nothing by itself:
-    /// an idle connection hears none.
+    /// an idle connection hears none. (macOS: at least that long, and zero while nothing had to be sent again.)
     pub since_last_ack: Duration,
     /// Since data was sent, for the first time or again.
     pub since_last_sent: Duration,
     /// Segments received that carry no data: acknowledgements, answers to probes. Wraps around. One that comes after a question says that
     /// the question arrived, which data does not: the other side may be sending without hearing us.
     pub acknowledgements: u32,
-    /// Bytes of ours that were acknowledged in all.
+    /// Bytes of ours that were acknowledged in all (macOS: at least).
     pub acknowledged: u64,
     /// New bytes received in all; what is sent a second time does not count.
     pub bytes_received: u64,
-    /// Segments sent in all: data, acknowledgements, retransmissions, probes. Wraps around.
+    /// Segments sent in all: data, acknowledgements, retransmissions, probes (macOS: data and retransmissions). Wraps around.
     pub sent: u32,
-    /// Segments received in all. Wraps around.
+    /// Segments received in all (macOS: those that carry data). Wraps around.
     pub received: u32,
+    /// Where the kernel's own question is to be seen.
+    pub question: Question,
+}
+
+/// Where a question of the kernel's to the other side, and the answer to it, leave a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// In the counters (Linux).
+    Counted,
+    /// In the keepalive timer, in milliseconds, as `tcp/question.rs` reads it (macOS).
+    Timer(u32),
+    /// Nowhere (macOS, where it does not show the timer: a connection that a VPN for single programs takes over leaves the kernel's TCP
+    /// out).
+    Hidden,
 }
 
 /// What a look at a connection says about an earlier look at it.
@@ -62,6 +83,8 @@ pub enum Answer {
     Silent,
     /// Nothing was sent and nothing heard: nobody has asked yet.
     Unsure,
+    /// Nothing that the kernel counts was heard. It does not say whether it has asked yet, nor whether it ever will.
+    Untold,
     /// The connection is over.
     Ended,
 }
@@ -74,22 +97,23 @@ pub fn health(socket: &impl AsFd) -> io::Result<Health> {
     imp::tcp::health(socket.as_fd())
 }
 
-/// Makes the kernel ask the other side for a sign of life; returns the health just before, for [`answered`].
+/// Makes the kernel ask the other side for a sign of life; returns the health at that moment, for [`answered`].
 ///
 /// On a connection that heard nothing for a second or more, a keepalive probe leaves at once (measured on Linux 6.18: within 4 ms,
 /// the next tick of the kernel's clock). On one that heard something less than a second ago, it leaves when the second is
 /// over. While data is in flight the kernel sends no probe, because the data asks the question already.
 ///
 /// The kernel goes on asking every second until [`keep_honest`] or [`hold`] sets the pace again; call one of them when the
-/// answer is in. It can be asked again at any time. Where [`keep_honest`] is in force, a connection that has heard nothing for
+/// answer is in. It can be asked again at any time.
+///
+/// macOS sends one probe, always a second after the question (its timers may add half of one), whatever was heard before; another one
+/// leaves only a second after an answer. Where [`keep_honest`] is in force, a connection that has heard nothing for
 /// the whole stall time is ended by the kernel one second after the question.
 ///
 /// # Errors
 /// Those of setsockopt(2): not a TCP socket.
 pub fn ask(socket: &impl AsFd) -> io::Result<Health> {
-    let before = health(socket)?;
-    imp::tcp::ask(socket.as_fd())?;
-    Ok(before)
+    imp::tcp::ask(socket.as_fd())
 }
 
 /// Whether the other side has answered between two looks at the same connection.
@@ -101,23 +125,33 @@ pub fn ask(socket: &impl AsFd) -> io::Result<Health> {
 /// ```
 pub fn answered(before: &Health, now: &Health) -> Answer {
     if !now.established {
-        Answer::Ended
-    } else if now.acknowledgements != before.acknowledgements
-        || now.acknowledged != before.acknowledged
-    {
-        Answer::Alive
-    } else if now.received != before.received {
-        Answer::Heard
-    } else if now.sent != before.sent {
-        Answer::Silent
-    } else {
-        Answer::Unsure
+        return Answer::Ended;
+    }
+    if now.acknowledgements != before.acknowledgements || now.acknowledged > before.acknowledged {
+        return Answer::Alive;
+    }
+    if now.received != before.received {
+        return Answer::Heard;
+    }
+    match (before.question, now.question) {
+        (Question::Counted, _) if now.sent != before.sent => Answer::Silent,
+        (Question::Counted, _) => Answer::Unsure,
+        (Question::Timer(asked), Question::Timer(now)) => match question::fate(asked, now) {
+            Fate::Out => Answer::Silent,
+            // Not data, so it was an acknowledgement.
+            Fate::Heard => Answer::Alive,
+            Fate::Pending => Answer::Untold,
+        },
+        (Question::Timer(_), Question::Counted | Question::Hidden) | (Question::Hidden, _) => {
+            Answer::Untold
+        }
     }
 }
 
 /// Has the kernel end the connection (`ETIMEDOUT`, and ssh with it) when nothing is heard from the other side for long.
 ///
-/// - Data unacknowledged for `stall` ends it (`TCP_USER_TIMEOUT`, RFC 5482).
+/// - Data unacknowledged for `stall` ends it (`TCP_USER_TIMEOUT`, RFC 5482). macOS counts from the first retransmission and looks only when
+///   the next one is due, so it may be twice that (`TCP_RXT_CONNDROPTIME`); but its keepalive ends it in time even then.
 /// - With `keepalive`, an idle connection is probed after two thirds of `stall` without a word, then every fifteenth of it (whole
 ///   seconds, at least 1), and ended when nothing was heard for `stall`: at the latest `stall` plus one such interval, plus 1 s,
 ///   after the last word. So one lost probe ends nothing, and a NAT mapping is kept fresh. Without `keepalive`, because the
@@ -223,6 +257,7 @@ mod tests {
         bytes_received: 0,
         sent: u32::MAX,
         received: 7,
+        question: Question::Counted,
     };
 
     #[test]

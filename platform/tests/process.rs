@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
-    env, fs,
+    env,
     io::{self, BufRead as _, BufReader, Write as _},
     process::{Command, Stdio},
     thread,
@@ -14,13 +14,14 @@ use std::{
 };
 
 use netroam_platform::process::{self, Change, Pid, Signal};
-use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, pthread_sigmask, signal};
+use nix::unistd::{getpgid, getsid};
 
 fn main() {
     if env::args().nth(1).as_deref() == Some("parent") {
         return parent();
     }
     ends_with_its_parent_even_if_that_is_killed();
+    #[cfg(target_os = "linux")]
     keeps_our_process_group_and_gets_default_signals();
     reports_stop_continue_and_death_in_order();
     reports_exit_statuses_and_each_end_once();
@@ -46,17 +47,17 @@ fn ends_with_its_parent_even_if_that_is_killed() {
     BufReader::new(parent.stdout.take().unwrap())
         .read_line(&mut child)
         .unwrap();
-    let stat = format!("/proc/{}/stat", child.trim());
-    assert!(fs::read_to_string(&stat).unwrap().contains("(sleep)"));
+    assert!(runs(child.trim()));
     parent.kill().unwrap();
     parent.wait().unwrap();
-    // Its new parent may be slow to reap it.
-    until("the child has ended", || {
-        fs::read_to_string(&stat).map_or(true, |text| text.contains(") Z "))
-    });
+    until("the child has ended", || !runs(child.trim()));
 }
 
+/// Only Linux tells which signals a process has blocked and ignores (proc(5)).
+#[cfg(target_os = "linux")]
 fn keeps_our_process_group_and_gets_default_signals() {
+    use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, pthread_sigmask, signal};
+
     let mut blocked = SigSet::empty();
     blocked.add(nix::sys::signal::SIGTERM);
     pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&blocked), None).unwrap();
@@ -91,24 +92,24 @@ fn keeps_our_process_group_and_gets_default_signals() {
 }
 
 fn apart_it_has_no_terminal_and_its_group_is_reached_even_when_it_is_gone() {
-    let mut command = shell("sleep 300 & read line < /proc/$!/stat; echo $line");
+    let mut command =
+        shell("sleep 300 & echo $!; (: > /dev/tty) 2> /dev/null && echo terminal; exit 0");
     let (mut ours, theirs) = io::pipe().unwrap();
-    command.stdout(theirs.try_clone().unwrap());
+    command.stdout(theirs);
     let child = process::spawn_apart(command).unwrap();
-    let mut said = String::new();
-    BufReader::new(&mut ours).read_line(&mut said).unwrap();
-    drop(theirs);
-    // proc(5): pid, name, state, parent, process group, session, terminal.
-    let said: Vec<&str> = said.split_whitespace().collect();
-    let number = child.to_string();
-    assert_eq!((said[4], said[5], said[6]), (&*number, &*number, "0"));
+    let mut said = BufReader::new(&mut ours).lines();
+    let left = said.next().unwrap().unwrap();
+    let number = |text: &str| nix::unistd::Pid::from_raw(text.parse().unwrap());
+    let (first, second) = (number(&child.to_string()), number(&left));
     assert_eq!(next(child), Change::Exited(0));
-    let stat = format!("/proc/{}/stat", said[0]);
-    assert!(fs::read_to_string(&stat).unwrap().contains("(s"));
+    assert_eq!(
+        (getpgid(Some(second)), getsid(Some(second))),
+        (Ok(first), Ok(first))
+    );
+    assert!(runs(&left));
     assert!(process::signal_group(child, Signal::Kill).unwrap());
-    until("the group has ended", || {
-        fs::read_to_string(&stat).map_or(true, |text| text.contains(") Z "))
-    });
+    until("the group has ended", || !runs(&left));
+    assert!(said.next().is_none(), "it has a terminal");
 }
 
 fn reports_stop_continue_and_death_in_order() {
@@ -163,6 +164,15 @@ fn next(child: Pid) -> Change {
         found.is_some()
     });
     found.unwrap()
+}
+
+/// Whether a process runs. One that ended and that its new parent is slow to reap does not.
+fn runs(pid: &str) -> bool {
+    let asked = Command::new("ps")
+        .args(["-o", "state=", "-p", pid])
+        .output();
+    let state = asked.unwrap().stdout;
+    !(state.is_empty() || state.starts_with(b"Z"))
 }
 
 /// Polls outside state, with a deadline.

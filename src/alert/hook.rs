@@ -1,15 +1,10 @@
 //! One command of the user's, run on every occasion of its kind, one at a time.
 
-use std::{
-    io,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{io, process::Command, time::Duration};
 
-use netroam_platform::process::{self, Change, Pid, Signal};
+use netroam_platform::{apart::Apart, process::Change};
 use tokio::{
     select,
-    signal::unix::{self, SignalKind, signal},
     sync::mpsc,
     task::JoinHandle,
     time::{sleep, timeout},
@@ -63,7 +58,7 @@ impl Hook {
 async fn work(command: String, mut inbox: mpsc::UnboundedReceiver<Vec<Variable>>) {
     let mut next = inbox.recv().await;
     while let Some(variables) = next {
-        next = match Running::start(&command, variables) {
+        next = match start(&command, variables) {
             Ok(running) => attend(&command, running, &mut inbox).await,
             Err(error) => {
                 tracing::warn!(command, %error, "cannot start a hook");
@@ -76,7 +71,7 @@ async fn work(command: String, mut inbox: mpsc::UnboundedReceiver<Vec<Variable>>
 /// Waits until this run is over, by itself or not, and for the next occasion.
 async fn attend(
     command: &str,
-    mut running: Running,
+    mut running: Apart,
     inbox: &mut mpsc::UnboundedReceiver<Vec<Variable>>,
 ) -> Option<Vec<Variable>> {
     let mut newest = None;
@@ -110,81 +105,23 @@ async fn attend(
     }
 }
 
+fn start(line: &str, variables: Vec<Variable>) -> io::Result<Apart> {
+    let mut command = Command::new("/bin/sh");
+    command.arg("-c").arg(line).envs(variables);
+    let running = Apart::start(command)?;
+    tracing::info!(
+        pid = running.pid().number(),
+        command = line,
+        "started a hook"
+    );
+    Ok(running)
+}
+
 fn judge(command: &str, change: &io::Result<Change>) {
     match change {
         Ok(Change::Exited(0) | Change::Stopped(_) | Change::Continued) => {}
         Ok(Change::Exited(status)) => tracing::warn!(command, status, "a hook failed"),
         Ok(Change::Signalled(signal)) => tracing::warn!(command, signal, "a hook was killed"),
         Err(error) => tracing::warn!(command, %error, "cannot tell how a hook ended"),
-    }
-}
-
-/// A hook that is not reaped yet. Killed with its group on drop.
-#[derive(Debug)]
-struct Running {
-    pid: Pid,
-    /// Says that some child of ours changed.
-    children: unix::Signal,
-    reaped: bool,
-}
-
-impl Running {
-    fn start(line: &str, variables: Vec<Variable>) -> io::Result<Self> {
-        // Listening before there is anything to be heard.
-        let children = signal(SignalKind::child())?;
-        let mut command = Command::new("/bin/sh");
-        command.arg("-c").arg(line).envs(variables);
-        command.stdin(Stdio::null());
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        let pid = process::spawn_apart(command)?;
-        tracing::info!(pid = pid.number(), command = line, "started a hook");
-        Ok(Self {
-            pid,
-            children,
-            reaped: false,
-        })
-    }
-
-    /// Waits for its end. Cancel-safe.
-    async fn ended(&mut self) -> io::Result<Change> {
-        loop {
-            match process::reap(self.pid) {
-                Ok(Some(change @ (Change::Exited(_) | Change::Signalled(_)))) => {
-                    self.reaped = true;
-                    return Ok(change);
-                }
-                Ok(Some(Change::Stopped(_) | Change::Continued) | None) => {}
-                Err(error) => {
-                    self.reaped = true;
-                    return Err(error);
-                }
-            }
-            self.children.recv().await;
-        }
-    }
-
-    /// Ends it, with all that it started: when the shell is gone, or has had its time, the rest is killed.
-    async fn end(mut self, grace: Duration) {
-        self.signal(Signal::Terminate);
-        // Whether it ended in time makes no difference to what follows.
-        drop(timeout(grace, self.ended()).await);
-        self.signal(Signal::Kill);
-        if !self.reaped {
-            drop(self.ended().await);
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        if let Err(error) = process::signal_group(self.pid, signal) {
-            tracing::warn!(pid = self.pid.number(), ?signal, %error, "cannot signal a hook");
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if !self.reaped {
-            self.signal(Signal::Kill);
-        }
     }
 }

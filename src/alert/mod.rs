@@ -7,18 +7,12 @@
 
 mod hook;
 
-#[cfg(feature = "notify")]
-mod desktop;
-#[cfg(not(feature = "notify"))]
-#[path = "no_desktop.rs"]
-mod desktop;
-
 use std::time::Duration;
 
+use netroam_platform::desktop::{Desktop, Note};
 use tokio::time::timeout;
 
 use crate::report;
-use desktop::{Desktop, Note};
 use hook::{Hook, Variable};
 
 /// How long netroam's own end may be held up by hooks and notifications.
@@ -80,6 +74,7 @@ impl Need {
 /// | `NETROAM_EVENT` | `wait`, `attached` or `taken-over` |
 /// | `NETROAM_HOST` | what the user typed |
 /// | `NETROAM_SESSION` | the session's name on the host; empty without a context |
+/// | `NETROAM_NAME` | the session's name in the configuration; empty without one |
 /// | `NETROAM_TEXT` | one line that says it |
 /// | `NETROAM_NEED` | on `wait`: [`Need::word`]; else empty |
 /// | `NETROAM_OUTAGE` | on `attached` after an outage: its whole seconds; else empty |
@@ -102,6 +97,7 @@ pub struct Hooks {
 pub struct Alerts {
     host: String,
     session: String,
+    named: String,
     wait: Option<Hook>,
     attached: Option<Hook>,
     taken_over: Option<Hook>,
@@ -112,18 +108,25 @@ pub struct Alerts {
 impl Alerts {
     /// For the session of this name on `host` (what the user typed); a session without a context has no name. Starts nothing yet.
     ///
-    /// With `notify` the desktop is told as well, if there is a session bus now.
-    pub fn new(host: &str, session: Option<&str>, hooks: Hooks, notify: bool) -> Self {
-        let desktop = if notify { desktop::session_bus() } else { None };
+    /// The desktop is told as well, if there is one.
+    pub fn new(host: &str, session: Option<&str>, hooks: Hooks, desktop: Option<Desktop>) -> Self {
         Self {
             host: report::plain(host),
             session: session.map_or_else(String::new, report::plain),
+            named: String::new(),
             wait: hooks.wait.map(Hook::new),
             attached: hooks.attached.map(Hook::new),
             taken_over: hooks.taken_over.map(Hook::new),
-            desktop: desktop.map(Desktop::new),
+            desktop,
             last: None,
         }
+    }
+
+    /// The session has this name in the configuration.
+    #[must_use]
+    pub fn named(mut self, named: Option<&str>) -> Self {
+        named.unwrap_or_default().clone_into(&mut self.named);
+        self
     }
 
     /// Tells it, and returns at once.
@@ -147,10 +150,11 @@ impl Alerts {
         };
         if let Some(hook) = hook {
             let outage = outage.map_or_else(String::new, |outage| outage.as_secs().to_string());
-            let variables: [Variable; 6] = [
+            let variables: [Variable; 7] = [
                 ("NETROAM_EVENT", event.into()),
                 ("NETROAM_HOST", self.host.clone()),
                 ("NETROAM_SESSION", self.session.clone()),
+                ("NETROAM_NAME", self.named.clone()),
                 ("NETROAM_TEXT", text.clone()),
                 ("NETROAM_NEED", need.into()),
                 ("NETROAM_OUTAGE", outage),
@@ -159,7 +163,7 @@ impl Alerts {
         }
         if let Some(desktop) = &mut self.desktop {
             let note = |stays| Note {
-                summary: summary(&self.host, &self.session),
+                summary: summary(&self.host, &self.session, &self.named),
                 body: text,
                 stays,
             };
@@ -185,7 +189,7 @@ impl Alerts {
             .flatten()
             .filter_map(Hook::close)
             .collect();
-        tasks.extend(self.desktop.and_then(Desktop::close));
+        tasks.extend(self.desktop.map(|desktop| tokio::spawn(desktop.close())));
         let all = async {
             for task in &mut tasks {
                 if let Err(error) = task.await {
@@ -207,8 +211,10 @@ impl Alerts {
 }
 
 /// `gw1 (mac-2)`: two terminals may have a session each on one host.
-fn summary(host: &str, session: &str) -> String {
-    if session.is_empty() {
+fn summary(host: &str, session: &str, named: &str) -> String {
+    if !named.is_empty() {
+        format!("{named} ({host})")
+    } else if session.is_empty() {
         host.to_owned()
     } else {
         format!("{host} ({session})")

@@ -73,6 +73,7 @@ pub(super) fn run(dial: &Dial) -> Result<ExitCode> {
     }
     let once = Once {
         target: Target::new(&dial.hostname, dial.port),
+        events: preferences.events.unwrap_or_default().into(),
         via: dial.via.clone().or(preferences.via).unwrap_or_default(),
         learnt,
     };

@@ -47,6 +47,13 @@ struct Look {
     paths: Vec<Seen>,
 }
 
+impl Look {
+    /// Whether it says anything that the look before did not.
+    fn differs(&self) -> bool {
+        !self.changes.is_empty() || self.paths.iter().any(|path| path.changed)
+    }
+}
+
 /// How a destination is reached.
 #[derive(Clone, Debug, Serialize)]
 struct Seen {
@@ -107,8 +114,8 @@ pub(super) fn run(events: &Events) -> Result<ExitCode> {
 }
 
 async fn print(events: &Events) -> Result<()> {
-    let (network, mut stream) =
-        Network::open().context("cannot subscribe to the kernel's network events")?;
+    let (network, mut stream) = Network::by(events.events.into())
+        .context("cannot subscribe to the system's network events")?;
     let destinations = resolve(&events.destinations).await?;
     // Names for the first events; what changes is told from the first look on.
     let mut before = network.snapshot().await.unwrap_or_default();
@@ -116,8 +123,13 @@ async fn print(events: &Events) -> Result<()> {
     loop {
         let mut event = Some(stream.next().await);
         let begun = clock::now();
+        let mut said = false;
         while let Some(one) = event {
-            say(events.json, &of(&one, &before))?;
+            // Every few seconds, for ever: what such a look finds is told, if it is anything.
+            if one != Event::Due {
+                say(events.json, &of(&one, &before))?;
+                said = true;
+            }
             let left = LONGEST.saturating_sub(clock::now().since(begun));
             event = timeout(QUIET.min(left), stream.next()).await.ok();
         }
@@ -134,7 +146,9 @@ async fn print(events: &Events) -> Result<()> {
         };
         let told = compare(&before, &seen, &look.snapshot, &destinations, &look.paths);
         before = look.snapshot;
-        show(events.json, &told)?;
+        if said || told.differs() {
+            show(events.json, &told)?;
+        }
         seen = told.paths;
     }
 }

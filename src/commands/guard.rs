@@ -15,10 +15,18 @@ use nix::{
     fcntl::{Flock, FlockArg},
 };
 
-use crate::{cli::Guard, connect::handover, context::Claims, dirs, guard, log, report};
+use super::usage;
+use crate::{
+    cli::Guard, config::Configuration, connect::handover, context::Claims, dirs, guard, log, report,
+};
 
 /// Runs until it is told to end, which is no failure.
 pub(super) fn run(guard: &Guard) -> Result<ExitCode> {
+    let configuration = match Configuration::read(None) {
+        Ok(configuration) => configuration,
+        Err(error) => return Ok(usage(&format!("{error:#}"), "see the README")),
+    };
+    let events = configuration.defaults.events.unwrap_or_default();
     log::start(guard.log, guard.log_file.as_deref())?;
     let directory = directory()?;
     handover::private(&directory).with_context(|| format!("cannot use {}", directory.display()))?;
@@ -29,7 +37,7 @@ pub(super) fn run(guard: &Guard) -> Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let ended = runtime.block_on(guard::keep(&directory));
+    let ended = runtime.block_on(guard::keep(&directory, events.into()));
     // Not to wait for its threads: zbus connects in one, and a bus that hangs does not let it go.
     runtime.shutdown_background();
     ended.map(|()| ExitCode::SUCCESS)

@@ -5,30 +5,42 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::{
-    cli::{Cli, ConfigVerb, Verb},
-    connect, dirs,
+    cli::{Cli, Verb},
+    connect,
+    control::Order,
+    dirs,
     learnt::Store,
     report,
     ssh::{Version, split},
 };
 
+mod autossh;
+mod config;
 mod dial;
 mod events;
 mod forget;
 mod guard;
+mod notify;
+mod order;
+mod sessions;
 mod ssh_lines;
 mod sweep;
+mod up;
 mod watch;
 mod why;
 
 /// Reads the command line, does what it says, and gives the exit status.
 pub fn run() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
+    if let Some(program) = words.first().filter(|program| autossh::is_called(program)) {
+        return autossh::run(program, &words[1..]);
+    }
     let outcome = match words.get(1).and_then(|verb| verb.to_str()) {
         // On the way of every connection: nothing else is even parsed.
         Some("hand-over") if words.len() == 2 => {
             connect::handover::fetch().map(|()| ExitCode::SUCCESS)
         }
+        Some("autossh") => return autossh::run(&words[0], &words[2..]),
         Some(verb @ ("watch" | "why")) => ssh_words(verb, &words),
         Some(_) | None => dispatch(Cli::parse_from(words)),
     };
@@ -65,30 +77,32 @@ fn ssh_words(name: &str, words: &[OsString]) -> anyhow::Result<ExitCode> {
         .chain(split.own)
         .chain(["--".into()])
         .chain(split.ssh);
-    match Cli::parse_from(separated).verb {
-        Verb::Watch(watch) => watch::run(&watch, &ssh, version),
-        Verb::Why(why) => why::run(&why, &ssh, version),
-        Verb::Events(_)
-        | Verb::Forget(_)
-        | Verb::Dial(_)
-        | Verb::Guard(_)
-        | Verb::Sweep(_)
-        | Verb::Config(_)
-        | Verb::HandOver => unreachable!("the verb was {name}"),
+    let verb = Cli::parse_from(separated).verb;
+    if let Verb::Watch(watch) = &verb {
+        watch::run(watch, &ssh, version)
+    } else if let Verb::Why(why) = &verb {
+        why::run(why, &ssh, version)
+    } else {
+        unreachable!("the verb was {name}")
     }
 }
 
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {
-        Verb::Watch(_) | Verb::Why(_) => unreachable!("these are read on their own"),
+        Verb::Watch(_) | Verb::Why(_) | Verb::Autossh(_) => {
+            unreachable!("these are read on their own")
+        }
         Verb::Events(events) => events::run(&events),
         Verb::Forget(forget) => forget::run(&forget, &Store::new(&dirs::state()?)),
         Verb::Dial(dial) => dial::run(&dial),
         Verb::Guard(guard) => guard::run(&guard),
         Verb::Sweep(sweep) => sweep::run(&sweep),
-        Verb::Config(config) => match config.verb {
-            ConfigVerb::Ssh => ssh_lines::run(),
-        },
+        Verb::Up(up) => up::run(&up),
+        Verb::Ls(ls) => sessions::list(&ls),
+        Verb::Status(status) => sessions::show(&status),
+        Verb::Retry(names) => order::run(Order::Retry, &names),
+        Verb::Stop(names) => order::run(Order::Stop, &names),
+        Verb::Config { what } => config::run(&what),
         Verb::HandOver => connect::handover::fetch().map(|()| ExitCode::SUCCESS),
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs::{File, OpenOptions},
-    io::{IsTerminal as _, stdin},
+    io::{IsTerminal as _, stdin, stdout},
     os::unix::{fs::OpenOptionsExt as _, process::CommandExt as _},
     path::Path,
     process::{Command, ExitCode},
@@ -39,7 +39,7 @@ const TAKE_OVER: Duration = Duration::from_secs(5);
 const HELP: &str = "netroam watch --help";
 
 /// Why there is nothing to keep.
-enum Refusal {
+pub(super) enum Refusal {
     /// The command line or the configuration is wrong; and a hint.
     Usage(String, String),
     /// Another terminal of this laptop has the session.
@@ -74,7 +74,7 @@ pub(super) fn run(watch: &Watch, ssh: &OsStr, version: Version) -> Result<ExitCo
         .build()
         .context("cannot start the runtime")?;
     let host = report::plain(&args.destination.to_string_lossy());
-    let session = match session(watch, args, ssh, &host, &runtime) {
+    let session = match configured(watch, args, ssh, &host, &runtime) {
         Ok(session) => session,
         Err(Refusal::Usage(error, hint)) => return Ok(usage(&error, &hint)),
         Err(Refusal::InUse(name, holder)) => {
@@ -101,12 +101,13 @@ pub(super) fn run(watch: &Watch, ssh: &OsStr, version: Version) -> Result<ExitCo
         | Exit::ContextGone
         | Exit::PersonNeeded(_)
         | Exit::CommandLost(_)
+        | Exit::Limit(_)
         | Exit::GaveUp => Ok(ExitCode::from(code)),
     }
 }
 
 /// Puts together what the command line, the configuration and ssh's own configuration say.
-fn session(
+pub(super) fn configured(
     watch: &Watch,
     args: Args,
     ssh: &OsStr,
@@ -120,13 +121,26 @@ fn session(
         )
     })?;
     let preferences = configuration.for_host(&args.host());
+    session(watch, &preferences, args, ssh, host, Some(runtime))
+}
+
+/// Puts together what netroam's options, the preferences for where they say nothing, and ssh's own configuration say. Without a `runtime`
+/// no session is taken over.
+pub(super) fn session(
+    watch: &Watch,
+    preferences: &Preferences,
+    args: Args,
+    ssh: &OsStr,
+    host: &str,
+    runtime: Option<&Runtime>,
+) -> Result<Session, Refusal> {
     let config = Config::read(ssh, &args).map_err(|error| {
         Refusal::Usage(
             format!("{error:#}"),
             "ssh -G HOST shows what ssh makes of it".into(),
         )
     })?;
-    let keeper = keeper(watch, &preferences, &args, &config)?;
+    let keeper = keeper(watch, preferences, &args, &config)?;
     let base = choose_base_strategy().context("cannot find the home directory")?;
     let directory = Claims::directory(base.runtime_dir().as_deref(), &dirs::state()?);
     let claims = Claims::new(&directory, &config.user, &config.hostname, config.port)?;
@@ -143,7 +157,7 @@ fn session(
     let (again, context) = match keeper {
         Some(mux) => (
             Again::Attach,
-            Some(context(watch, &preferences, &claims, runtime, mux)?),
+            Some(context(watch, preferences, &claims, runtime, mux)?),
         ),
         None if config.is_login(&args, stdin().is_terminal())
             || config.session_type == SessionType::None =>
@@ -168,6 +182,8 @@ fn session(
     };
     Ok(Session {
         host: host.to_owned(),
+        named: None,
+        claim: None,
         ssh: ssh.to_owned(),
         exe: std::env::current_exe().context("cannot find netroam's own program")?,
         directory,
@@ -185,8 +201,14 @@ fn session(
         state,
         key,
         hooks: preferences.hooks(),
+        events: watch
+            .events
+            .or(preferences.events)
+            .unwrap_or_default()
+            .into(),
         notify: preferences.notify.unwrap_or(true),
         stall: stall.unwrap_or(STALL),
+        stand_in: None,
     })
 }
 
@@ -199,6 +221,22 @@ fn keeper(
 ) -> Result<Option<Mux>, Refusal> {
     let login = config.is_login(args, stdin().is_terminal());
     let named = watch.session.is_some() || watch.take_over;
+    let terminal = stdin().is_terminal() && stdout().is_terminal();
+    let control_mode = |choice| choice == Some(ContextChoice::TmuxCc);
+    if control_mode(watch.context.or(preferences.context.filter(|_| login))) {
+        if watch.scrollback.is_some() {
+            return Err(Refusal::Usage(
+                "--scrollback has no meaning with --context tmux-cc: the windows are your terminal's own, and so is what scrolls off".into(),
+                "leave --scrollback out".into(),
+            ));
+        }
+        if !terminal {
+            return Err(Refusal::Usage(
+                "--context tmux-cc needs a terminal, on standard input and output: its windows are the session's".into(),
+                "--context tmux needs none that knows of tmux".into(),
+            ));
+        }
+    }
     let choice = match (watch.context, login) {
         (Some(ContextChoice::None), _) => return Ok(None),
         (None, false) if !named => return Ok(None),
@@ -214,6 +252,7 @@ fn keeper(
         ContextChoice::Auto => Some(Mux::Auto),
         ContextChoice::Screen => Some(Mux::Screen),
         ContextChoice::Tmux => Some(Mux::Tmux),
+        ContextChoice::TmuxCc => Some(Mux::TmuxControl),
         ContextChoice::None => None,
     })
 }
@@ -223,7 +262,7 @@ fn context(
     watch: &Watch,
     preferences: &Preferences,
     claims: &Claims,
-    runtime: &Runtime,
+    runtime: Option<&Runtime>,
     mux: Mux,
 ) -> Result<Context, Refusal> {
     let tty =
@@ -239,13 +278,13 @@ fn context(
         let laptop = gethostname().context("cannot read this machine's name")?;
         Ok(Name::of_host(&laptop.to_string_lossy()))
     };
-    let claim = match (name, watch.take_over) {
-        (None, false) => claims.first_free(&base()?, &tty)?,
-        (Some(name), false) => match claims.named(&name, &tty)? {
+    let claim = match (name, runtime.filter(|_| watch.take_over)) {
+        (None, None) => claims.first_free(&base()?, &tty)?,
+        (Some(name), None) => match claims.named(&name, &tty)? {
             Ok(claim) => claim,
             Err(holder) => return Err(Refusal::InUse(name, holder)),
         },
-        (name, true) => {
+        (name, Some(runtime)) => {
             let name = name.map_or_else(base, Ok)?;
             runtime.block_on(claims.take_over(&name, &tty, TAKE_OVER))?
         }

@@ -181,7 +181,12 @@ fn dialled(
     let taken = |error: io::Error| Failure::Local(format!("the new connection: {}", words(&error)));
     let socket = stream.into_std().map_err(taken)?;
     let local = socket.local_addr().map_err(taken)?;
-    let round_trip = tcp::health(&socket).map_err(taken)?.rtt;
+    let round_trip = match tcp::health(&socket) {
+        Ok(health) => health.rtt,
+        // Not every system says.
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => None,
+        Err(error) => return Err(taken(error)),
+    };
     Ok(Dialled {
         socket,
         peer,

@@ -5,6 +5,7 @@
 
 pub mod banner;
 pub mod dial;
+pub mod echo;
 pub mod failure;
 pub mod handover;
 pub mod probe;

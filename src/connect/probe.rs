@@ -36,6 +36,8 @@ pub enum Answer {
     Alive,
     /// No sign of it in time.
     Silent,
+    /// No sign of it in time, where the kernel does not say whether it has asked.
+    Untold,
     /// The connection is over, or cannot be asked.
     Gone(io::Error),
 }
@@ -73,7 +75,10 @@ async fn ask(socket: &impl AsFd, sign: Sign, patience: Option<Duration>) -> io::
             tcp::Answer::Ended => return Ok(Answer::Gone(io::ErrorKind::NotConnected.into())),
             tcp::Answer::Heard | tcp::Answer::Silent => left = left.or(Some(now)),
             tcp::Answer::Unsure if now.since(asked) >= LEAVES_WITHIN => left = left.or(Some(now)),
-            tcp::Answer::Unsure => {}
+            tcp::Answer::Untold if now.since(asked) >= LEAVES_WITHIN + patience => {
+                return Ok(Answer::Untold);
+            }
+            tcp::Answer::Unsure | tcp::Answer::Untold => {}
         }
         let pause = match left {
             None => interval,

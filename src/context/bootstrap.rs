@@ -23,6 +23,8 @@ pub enum Mux {
     Screen,
     /// tmux.
     Tmux,
+    /// tmux in control mode (`-CC`): the terminal, iTerm2 for one, shows its windows as its own (tmux(1), CONTROL MODE).
+    TmuxControl,
 }
 
 /// Where what scrolled off is kept.
@@ -85,6 +87,7 @@ impl Attach<'_> {
             Mux::Auto => "auto",
             Mux::Screen => "screen",
             Mux::Tmux => "tmux",
+            Mux::TmuxControl => "tmux-cc",
         };
         let scrollback = match self.scrollback {
             Scrollback::Native => "native",
@@ -105,21 +108,35 @@ impl Attach<'_> {
 
 /// The body, one statement or one branch for each line. POSIX sh; dash does not take `[^…]` for a negation.
 ///
+/// - Nothing is run that a Mac lacks or has in another form: beside screen and tmux only `uname`, `ps`, `mkdir`, `ln`, `mv`, `sleep` with what POSIX
+///   gives them, `ps -o lstart=` (Linux, BSD, macOS) and `infocmp` where they are there, and `scutil` on a Mac. A `case` within `$( )` has both
+///   parentheses of each pattern, for the bash 3.2 that is a Mac's `sh`.
 /// - `$f.owner` says who attached last: token, process id and start time of its sshd. Without `ps -o lstart` or a writable home there is none,
-///   and nothing but the two rules that need it is lost.
+///   and nothing but the two rules that need it is lost. `lstart` is local time in words, by BSD's in the words of the locale (`%c` of strftime(3)),
+///   and both come with the connection (`SendEnv`): asked for in one locale and time zone, it is the same from everywhere.
+/// - `$i` is the host's name in the files that outlive a connection (homes may be shared by hosts). A Mac's `uname -n` follows the network that it
+///   is in, unless somebody gave it a fixed name; its local name (scutil(8)) does not.
+/// - A Mac's PATH without a login shell is `/usr/bin:/bin:/usr/sbin:/sbin`: the tmux that Homebrew or `MacPorts` installed is not in it.
 /// - Our own stale sshd is ended half a second from now. Not before attaching: the hang-up of its terminal makes the server of screen sleep for a
 ///   second before it serves us (measured: 1.29 s instead of 0.27 s). Not never: a display that is stuck in mid-output would hold screen up
 ///   for 6 s, and forwarded ports would stay taken. Its start time and name guard against a reused process id.
 /// - `x` finds the one session with exactly this name, as `PID.NAME`: screen itself would take `mac` for a prefix of `mac-2`.
-/// - screen reads `-c` only when it creates a session, and keeps to it at every later attach.
+/// - screen reads `-c` only when it creates a session, and keeps to it at every later attach. Without `startup_message off` the screen of a Mac
+///   shows its licence first, and waits for a key.
+/// - screen 4.00 (2006, and what Apple ships) refuses a TERM of more than 20 characters (`d_termname[20 + 1]` in display.h; 32 since 4.1), as
+///   that of a terminal inside screen is: `screen.xterm-256color` has 21. Nothing else depends on its age: `-ls`, `-S`, `-c`, `-U`, `-X` and `-d -r
+///   PID.NAME` are
+///   as old, only the last column of `-ls` is read (the date before it came with 4.1), and a line of it ends in CR LF.
 /// - `terminal-overrides[4242]` is set, not appended to, so that a long-lived tmux server does not collect one entry for each connection.
 const BODY: &[&str] = &[
-    "n=$1; m=$2; s=$3; k=$4; w=$5; u=$(umask); umask 077; y=; x=; c=;",
+    "n=$1; m=$2; s=$3; k=$4; w=$5; u=$(umask); umask 077; y=; x=; c=; g=; l=;",
     "h() { command -v $1 >/dev/null 2>&1; };",
-    "st() { echo $(ps -o lstart= -p $1 2>/dev/null); };",
-    "h screen || h tmux || { PATH=$PATH:/usr/local/bin:/opt/homebrew/bin:/opt/local/bin:$HOME/bin; export PATH; };",
+    "st() { echo $(LC_ALL=C TZ=UTC0 ps -o lstart= -p $1 2>/dev/null); };",
+    "if [ $m = tmux-cc ]; then m=tmux; g=-CC; s=; fi;",
+    "if [ $m = auto ]; then h screen || h tmux; else h $m; fi || { PATH=$PATH:/usr/local/bin:/opt/homebrew/bin:/opt/local/bin:$HOME/bin; export PATH; };",
+    "set -- $(uname -sn); i=$2; if [ \"$1\" = Darwin ]; then i=$(scutil --get LocalHostName 2>/dev/null) || i=mac; fi;",
     // Whose it is.
-    "d=$HOME/.ssh; [ -d \"$d\" ] || mkdir -p \"$d\" 2>/dev/null; f=$d/netroam-$(uname -n)-$n;",
+    "d=$HOME/.ssh; [ -d \"$d\" ] || mkdir -p \"$d\" 2>/dev/null; f=$d/netroam-$i-$n;",
     "if [ -r \"$f.owner\" ]; then read o p t < \"$f.owner\";",
     "if [ \"$p\" -gt 1 ] 2>/dev/null && [ \"$p\" -ne $PPID ] && [ -n \"$t\" ] && [ \"$(st $p)\" = \"$t\" ]; then",
     "if [ \"$o\" = $k ]; then case $(ps -o args= -p $p 2>/dev/null) in *sshd*)",
@@ -128,24 +145,26 @@ const BODY: &[&str] = &[
     // What to attach with.
     "if [ $m = auto ]; then if h screen; then m=screen; else m=tmux; fi; fi;",
     "if h $m; then case $m in",
-    "screen) x=$(screen -ls 2>/dev/null | while read a b; do case $b in (*Dead*|*Removed*) ;; (*) if [ \"${a#*.}\" = $n ]; then echo $a; break; fi;; esac; done);;",
+    "screen) x=$(screen -ls 2>/dev/null | while read a b; do case $b in (*[Dd]ead*|*Removed*) ;; (*) if [ \"${a#*.}\" = $n ]; then echo $a; break; fi;; esac; done);;",
     "tmux) if [ $w = first ] || tmux has-session -t \"=$n\" 2>/dev/null; then x=$n; fi;; esac;",
-    "if [ $w = again ] && [ -z \"$x\" ]; then echo \"netroam: no session $n on $(uname -n) any more\" >&2; exit 214; fi;",
-    "else echo \"netroam: WARNING: no $m on $(uname -n): a plain shell, which will not survive a lost connection\" >&2; m=; fi;",
+    "if [ $w = again ] && [ -z \"$x\" ]; then echo \"netroam: no session $n on $i any more\" >&2; exit 214; fi;",
+    "else echo \"netroam: WARNING: no $m on $i: a plain shell, which will not survive a lost connection\" >&2; m=; fi;",
     "{ echo $k $PPID $(st $PPID) > \"$f.owner\"; } 2>/dev/null && y=1;",
     // A stable path for the agent, re-pointed at each connection by an atomic rename.
     "if [ -S \"$SSH_AUTH_SOCK\" ] && ln -sf \"$SSH_AUTH_SOCK\" \"$f.agent.$$\" 2>/dev/null && mv -f \"$f.agent.$$\" \"$f.agent\"; then SSH_AUTH_SOCK=$f.agent; export SSH_AUTH_SOCK; fi;",
     // A terminal that this host does not know (xterm-kitty, alacritty): screen would give up with status 0.
-    "if h infocmp; then infocmp \"$TERM\" >/dev/null 2>&1 || { echo \"netroam: $(uname -n) does not know TERM=$TERM, using xterm-256color\" >&2; TERM=xterm-256color; infocmp $TERM >/dev/null 2>&1 || TERM=xterm; export TERM; }; fi;",
+    "if h infocmp; then infocmp \"$TERM\" >/dev/null 2>&1 || l=know; fi;",
+    "if [ \"$m\" = screen ] && [ ${#TERM} -gt 20 ]; then case $(screen -v 2>/dev/null) in *version?[0-3].*|*version?4.00*) l=take;; esac; fi;",
+    "if [ -n \"$l\" ]; then echo \"netroam: $i does not $l TERM=$TERM, using xterm-256color\" >&2; TERM=xterm-256color; if h infocmp; then infocmp $TERM >/dev/null 2>&1 || TERM=xterm; fi; export TERM; fi;",
     "if [ \"$m$x$s\" = screennative ]; then c=$f.screenrc; r=${SCREENRC:-$HOME/.screenrc};",
-    "{ { [ -r \"$r\" ] && echo \"source $r\"; echo \"termcapinfo xterm*|rxvt*|screen*|tmux*|alacritty*|foot* ti@:te@\"; } > \"$c\"; } 2>/dev/null || c=; fi;",
+    "{ { echo \"startup_message off\"; [ -r \"$r\" ] && echo \"source $r\"; echo \"termcapinfo xterm*|rxvt*|screen*|tmux*|alacritty*|foot* ti@:te@\"; } > \"$c\"; } 2>/dev/null || c=; fi;",
     "umask $u;",
     // Attach. The shell stays, to see afterwards whether the session was taken.
     "case $m in",
     "screen) if [ -n \"$x\" ]; then [ -n \"$SSH_AUTH_SOCK\" ] && screen -S $x -X setenv SSH_AUTH_SOCK \"$SSH_AUTH_SOCK\" </dev/null >/dev/null 2>&1 &",
     "screen -U -d -r $x; else screen -U ${c:+-c \"$c\"} -S $n; fi;;",
-    "tmux) if [ $s = native ]; then o=\"set -g terminal-overrides[4242] *:smcup@:rmcup@ ;\"; else o=; fi; set -f;",
-    "if [ $w = first ]; then tmux -u start-server \";\" $o new-session -A -D -s $n; else tmux -u $o attach-session -d -t \"=$n\"; fi;;",
+    "tmux) if [ \"$s\" = native ]; then o=\"start-server ; set -g terminal-overrides[4242] *:smcup@:rmcup@ ;\"; else o=; fi; set -f;",
+    "if [ $w = first ]; then tmux -u $g $o new-session -A -D -s $n; else tmux -u $g $o attach-session -d -t \"=$n\"; fi;;",
     "*) exec \"${SHELL:-/bin/sh}\" -l;; esac;",
     "r=$?; o=; [ -n \"$y\" ] && { read o p t < \"$f.owner\"; } 2>/dev/null; [ -n \"$o\" ] && [ \"$o\" = $k ] || [ -z \"$o\" ] || exit 213;",
     "[ $r -eq 255 ] && r=1; exit $r",

@@ -60,6 +60,21 @@ impl Claims {
     /// # Errors
     /// A directory that is not this user's alone: in a shared place, somebody else could have put it there.
     pub fn new(directory: &Path, user: &str, hostname: &str, port: u16) -> Result<Self> {
+        Self::on(
+            directory,
+            file_name::of(&format!("{user}@{hostname}:{port}")),
+        )
+    }
+
+    /// The claims on the sessions that the configuration names, in the same directory. No host is called as these are: each has an `@`.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn of_named(directory: &Path) -> Result<Self> {
+        Self::on(directory, "named".into())
+    }
+
+    fn on(directory: &Path, host: String) -> Result<Self> {
         let made = DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -80,7 +95,7 @@ impl Claims {
         );
         Ok(Self {
             directory: directory.to_owned(),
-            host: file_name::of(&format!("{user}@{hostname}:{port}")),
+            host,
         })
     }
 

@@ -1,6 +1,7 @@
-//! The side of who wants to know.
+//! The side of who wants to know, or wants something done.
 
 use std::{
+    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
     time::Duration,
@@ -8,8 +9,9 @@ use std::{
 
 use serde::Deserialize;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::UnixStream,
+    sync::mpsc,
     task::JoinSet,
     time::timeout,
 };
@@ -17,22 +19,42 @@ use tokio::{
 use super::{NAME, PREFIX, Status, VERSION, listen::ours};
 
 /// The longest answer that is read: some thousand sessions.
-const LONGEST_ANSWER: u64 = 1 << 20;
+const LONGEST_ANSWER: u64 = 4 << 20;
 
 /// What the running netroams say.
 #[derive(Debug, Default)]
 pub struct Answers {
     /// Their sessions, by host, name and process.
     pub sessions: Vec<Status>,
+    /// Where each process is asked.
+    pub sockets: BTreeMap<u32, PathBuf>,
     /// Those that did not answer or were not understood: one line for each, to be shown.
     pub problems: Vec<String>,
 }
 
-#[derive(Deserialize)]
+/// What may be asked of one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// That it tries now, as with Enter.
+    Retry,
+    /// That it ends.
+    Stop,
+}
+
+#[derive(Default, Deserialize)]
 struct Answer {
     #[serde(default)]
     sessions: Vec<Status>,
+    #[serde(default)]
+    done: Vec<String>,
     error: Option<String>,
+}
+
+/// A netroam that takes questions.
+struct Server {
+    stream: UnixStream,
+    /// For messages.
+    who: String,
 }
 
 /// Asks every netroam whose directory is in `base` (see [`crate::context::Claims::directory`]), all at once; each has so long. What a
@@ -42,23 +64,18 @@ struct Answer {
 /// `base` cannot be read. That it is not there means that no netroam runs.
 pub async fn ask(base: &Path, limit: Duration) -> io::Result<Answers> {
     let mut asked = JoinSet::new();
-    let entries = match std::fs::read_dir(base) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Answers::default()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name();
-        if !name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
-            continue;
-        }
-        asked.spawn(ask_one(entry.path().join(NAME), limit));
+    for path in sockets(base)? {
+        asked.spawn(async move { (ask_one(&path, limit).await, path) });
     }
     let mut answers = Answers::default();
     while let Some(answer) = asked.join_next().await {
         match answer {
-            Ok(Ok(sessions)) => answers.sessions.extend(sessions),
-            Ok(Err(problem)) => answers.problems.push(problem),
+            Ok((Ok(sessions), path)) => {
+                let pids = sessions.iter().map(|status| (status.pid, path.clone()));
+                answers.sockets.extend(pids);
+                answers.sessions.extend(sessions);
+            }
+            Ok((Err(problem), _)) => answers.problems.push(problem),
             Err(error) => return Err(io::Error::other(error)),
         }
     }
@@ -68,49 +85,152 @@ pub async fn ask(base: &Path, limit: Duration) -> io::Result<Answers> {
     Ok(answers)
 }
 
-/// What the netroam at this socket says; nothing where there is none any more.
-async fn ask_one(path: PathBuf, limit: Duration) -> Result<Vec<Status>, String> {
-    let mut server = match timeout(limit, UnixStream::connect(&path)).await {
-        Ok(Ok(server)) => server,
-        // Not there yet or any more, or left by one that was killed.
-        Ok(Err(error))
-            if [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused]
-                .contains(&error.kind()) =>
+/// Has the netroam at this socket carry out an order for the session of this id; whether it has one.
+///
+/// # Errors
+/// In words: it does not answer, or refuses.
+pub async fn order(path: &Path, order: Order, id: &str, limit: Duration) -> Result<bool, String> {
+    let Some(server) = Server::connect(path, limit).await? else {
+        return Ok(false);
+    };
+    let verb = match order {
+        Order::Retry => "retry",
+        Order::Stop => "stop",
+    };
+    let answer = server.ask(&format!("{verb} {id}"), limit).await?;
+    Ok(!answer.done.is_empty())
+}
+
+/// How the sessions of every running netroam are, and then each change; the channel closes when the last of them has ended.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn follow(
+    base: &Path,
+    limit: Duration,
+) -> io::Result<mpsc::Receiver<Result<Status, String>>> {
+    let (told, changes) = mpsc::channel(16);
+    for path in sockets(base)? {
+        let told = told.clone();
+        tokio::spawn(async move {
+            let problem = match Server::connect(&path, limit).await {
+                Ok(Some(server)) => server.follow(&told).await.err(),
+                Ok(None) => None,
+                Err(problem) => Some(problem),
+            };
+            if let Some(problem) = problem {
+                // Nobody listens any more: nothing is left to be told.
+                drop(told.send(Err(problem)).await);
+            }
+        });
+    }
+    Ok(changes)
+}
+
+/// The sockets of all netroams, those of dead ones among them.
+fn sockets(base: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(base) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut sockets = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(PREFIX.as_bytes())
         {
-            return Ok(Vec::new());
+            sockets.push(entry.path().join(NAME));
         }
-        Ok(Err(error)) => return Err(format!("cannot ask {}: {error}", path.display())),
-        Err(_) => return Err(format!("{} is not answered", path.display())),
-    };
-    if !ours(&server) {
-        return Err(format!("{} is another user's", path.display()));
     }
-    let who = server
-        .peer_cred()
-        .ok()
-        .and_then(|credentials| credentials.pid())
-        .map_or_else(|| "a netroam".to_owned(), |pid| format!("netroam {pid}"));
-    let conversation = async {
-        let question = format!("netroam {VERSION} status\n");
-        server.write_all(question.as_bytes()).await?;
-        let mut line = Vec::new();
-        server.take(LONGEST_ANSWER).read_to_end(&mut line).await?;
-        io::Result::Ok(line)
-    };
-    let line = match timeout(limit, conversation).await {
-        Ok(Ok(line)) => line,
-        Ok(Err(error)) => return Err(format!("{who} does not answer: {error}")),
-        Err(_) => return Err(format!("{who} does not answer")),
-    };
-    if line.is_empty() {
-        // It ended just then.
-        return Ok(Vec::new());
+    Ok(sockets)
+}
+
+/// What the netroam at this socket says; nothing where there is none any more.
+async fn ask_one(path: &Path, limit: Duration) -> Result<Vec<Status>, String> {
+    match Server::connect(path, limit).await? {
+        Some(server) => Ok(server.ask("status", limit).await?.sessions),
+        None => Ok(Vec::new()),
     }
-    match serde_json::from_slice::<Answer>(&line) {
+}
+
+impl Server {
+    /// The netroam at this socket; `None` where there is none any more.
+    async fn connect(path: &Path, limit: Duration) -> Result<Option<Self>, String> {
+        let stream = match timeout(limit, UnixStream::connect(path)).await {
+            Ok(Ok(stream)) => stream,
+            // Not there yet or any more, or left by one that was killed.
+            Ok(Err(error))
+                if [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused]
+                    .contains(&error.kind()) =>
+            {
+                return Ok(None);
+            }
+            Ok(Err(error)) => return Err(format!("cannot ask {}: {error}", path.display())),
+            Err(_) => return Err(format!("{} is not answered", path.display())),
+        };
+        if !ours(&stream) {
+            return Err(format!("{} is another user's", path.display()));
+        }
+        let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
+        let who = pid.map_or_else(|| "a netroam".to_owned(), |pid| format!("netroam {pid}"));
+        Ok(Some(Self { stream, who }))
+    }
+
+    /// Asks, and reads the answer.
+    async fn ask(mut self, question: &str, limit: Duration) -> Result<Answer, String> {
+        let who = &self.who;
+        let conversation = async {
+            let question = format!("netroam {VERSION} {question}\n");
+            self.stream.write_all(question.as_bytes()).await?;
+            let mut line = Vec::new();
+            let mut answer = self.stream.take(LONGEST_ANSWER);
+            answer.read_to_end(&mut line).await?;
+            io::Result::Ok(line)
+        };
+        let line = match timeout(limit, conversation).await {
+            Ok(Ok(line)) => line,
+            Ok(Err(error)) => return Err(format!("{who} does not answer: {error}")),
+            Err(_) => return Err(format!("{who} does not answer")),
+        };
+        if line.is_empty() {
+            // It ended just then.
+            return Ok(Answer::default());
+        }
+        understood(who, &line)
+    }
+
+    /// Passes on what it says until it ends, or until nobody listens.
+    async fn follow(mut self, told: &mpsc::Sender<Result<Status, String>>) -> Result<(), String> {
+        let question = format!("netroam {VERSION} follow\n");
+        let failed = |error: io::Error| format!("{} does not answer: {error}", self.who);
+        self.stream
+            .write_all(question.as_bytes())
+            .await
+            .map_err(failed)?;
+        let mut lines = BufReader::new(self.stream).lines();
+        loop {
+            let line = tokio::select! {
+                line = lines.next_line() => line.map_err(|error| format!("{} is not heard any more: {error}", self.who))?,
+                () = told.closed() => None,
+            };
+            let Some(line) = line else { return Ok(()) };
+            for status in understood(&self.who, line.as_bytes())?.sessions {
+                if told.send(Ok(status)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+fn understood(who: &str, line: &[u8]) -> Result<Answer, String> {
+    match serde_json::from_slice::<Answer>(line) {
         Ok(Answer {
             error: Some(error), ..
         }) => Err(format!("{who} says: {error}")),
-        Ok(answer) => Ok(answer.sessions),
+        Ok(answer) => Ok(answer),
         Err(_) => Err(format!("{who} answers what is not understood")),
     }
 }

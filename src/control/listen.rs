@@ -22,7 +22,7 @@ use tokio::{
 use super::{LONGEST, NAME, Status, VERSION};
 
 /// How long a client may take to ask, and to take the answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// So many clients are heard at once; the others wait in the kernel's queue.
 const MOST: usize = 4;
@@ -38,20 +38,49 @@ pub struct Listener {
     refused: bool,
 }
 
-/// A client that wants to know the status.
+/// A client that has asked.
 #[derive(Debug)]
 pub struct Request {
-    client: UnixStream,
+    /// What for.
+    pub question: Question,
+    pub(super) client: UnixStream,
     place: OwnedSemaphorePermit,
 }
 
+/// What a client may ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// How the sessions are: [`Request::answer`].
+    Status,
+    /// How they are, and each change: [`super::Followers::add`].
+    Follow,
+    /// That the session of this id tries now: [`Request::done`].
+    Retry(String),
+    /// That the session of this id ends: [`Request::done`].
+    Stop(String),
+}
+
+/// Only one of these is there, beside the version.
 #[derive(Serialize)]
 struct Answer<'a> {
     netroam: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     sessions: Option<&'a [Status]>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    done: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
+}
+
+impl Default for Answer<'_> {
+    fn default() -> Self {
+        Self {
+            netroam: VERSION,
+            sessions: None,
+            done: None,
+            error: None,
+        }
+    }
 }
 
 impl Listener {
@@ -75,8 +104,7 @@ impl Listener {
         Ok(listener)
     }
 
-    /// The next client that has asked for the status. Cancel-safe, and it returns for nothing else: clients that say nothing, too much or
-    /// the wrong thing, and those of other users, are dealt with here.
+    /// The next client that has asked. Cancel-safe, and it returns for nothing else: clients that say nothing, too much or the wrong thing, and those of other users, are dealt with here.
     pub async fn next(&mut self) -> Request {
         loop {
             select! {
@@ -113,12 +141,30 @@ impl Drop for Listener {
 impl Request {
     /// Answers with how these sessions are, in the background: a client that does not listen holds up nobody.
     pub fn answer(self, sessions: &[Status]) {
-        let answer = Answer {
-            netroam: VERSION,
+        self.say(&Answer {
             sessions: Some(sessions),
-            error: None,
-        };
-        tokio::spawn(say(self.client, self.place, line(&answer)));
+            ..Answer::default()
+        });
+    }
+
+    /// Answers in the background that it was done for the sessions of these ids.
+    pub fn done(self, ids: &[String]) {
+        self.say(&Answer {
+            done: Some(ids),
+            ..Answer::default()
+        });
+    }
+
+    /// Answers in the background that it was not done.
+    pub fn refuse(self, why: &str) {
+        self.say(&Answer {
+            error: Some(why),
+            ..Answer::default()
+        });
+    }
+
+    fn say(self, answer: &Answer<'_>) {
+        tokio::spawn(say(self.client, self.place, line(answer)));
     }
 }
 
@@ -150,21 +196,46 @@ async fn hear(mut client: UnixStream, place: OwnedSemaphorePermit) -> Option<Req
             Ok(read) => line.extend(&more[..read]),
         }
     }
-    let words: Vec<&[u8]> = line.trim_ascii().split(|byte| *byte == b' ').collect();
-    let error = match words[..] {
-        [b"netroam", b"1", b"status"] if line.ends_with(b"\n") => {
-            return Some(Request { client, place });
+    let error = match question(&line) {
+        Ok(question) => {
+            return Some(Request {
+                question,
+                client,
+                place,
+            });
         }
-        [b"netroam", b"1", ..] => "this netroam does not know the question",
-        _ => "this netroam speaks version 1",
+        Err(error) => error,
     };
     let answer = Answer {
-        netroam: VERSION,
-        sessions: None,
         error: Some(error),
+        ..Answer::default()
     };
     say(client, place, self::line(&answer)).await;
     None
+}
+
+/// Reads a line, or says what is wrong with it.
+fn question(line: &[u8]) -> Result<Question, &'static str> {
+    const UNKNOWN: &str = "this netroam does not know the question";
+    let whole = line.ends_with(b"\n");
+    let line = std::str::from_utf8(line.trim_ascii()).map_err(|_| UNKNOWN)?;
+    let words: Vec<&str> = line.split(' ').collect();
+    match words[..] {
+        ["netroam", "1", "status"] if whole => Ok(Question::Status),
+        ["netroam", "1", "follow"] if whole => Ok(Question::Follow),
+        ["netroam", "1", "retry", id] if whole => Ok(Question::Retry(id.to_owned())),
+        ["netroam", "1", "stop", id] if whole => Ok(Question::Stop(id.to_owned())),
+        ["netroam", "1", ..] => Err(UNKNOWN),
+        _ => Err("this netroam speaks version 1"),
+    }
+}
+
+/// One status, as a follower is told of it.
+pub(super) fn one(status: &Status) -> Vec<u8> {
+    line(&Answer {
+        sessions: Some(std::slice::from_ref(status)),
+        ..Answer::default()
+    })
 }
 
 fn line(answer: &Answer<'_>) -> Vec<u8> {

@@ -5,12 +5,16 @@
 //! What a netroam that was killed leaves behind answers nobody, and the next netroam removes it with its directory.
 //!
 //! # The protocol
-//! The client sends one line, `netroam 1 QUESTION\n`, of at most 256 bytes; the server answers with one line, a JSON object, and closes. 1 is
+//! The client sends one line, `netroam 1 QUESTION\n`, of at most 512 bytes; the server answers with one line, a JSON object, and closes. 1 is
 //! the version: it is raised when an answer changes its meaning, not when a field is added, and fields that are not known are passed over.
+//! `docs/control.md` says the same for programs of others.
 //!
 //! | question | answer |
 //! |---|---|
 //! | `status` | `{"netroam":1,"sessions":[…]}`: [`Status`] of each session that this process keeps |
+//! | `follow` | the same with one session in each line: first all of them, then each one that changed, until the client closes or netroam ends |
+//! | `retry ID` | `{"netroam":1,"done":[…]}`: the ids of the sessions that try now, as with Enter; empty if there is no such one |
+//! | `stop ID` | the same for the session that ends |
 //! | anything else, another version | `{"netroam":1,"error":"…"}` |
 //!
 //! A client that has not asked within a second is left alone, and at most four are heard at once.
@@ -18,16 +22,18 @@
 //! # For the driver
 //! ```text
 //! let mut control = Listener::bind(self.dir.path())…;            // once; a failure is a warning, not an end
-//! select! { … request = control.next() => request.answer(&[self.status()]), … }
+//! select! { … request = control.next() => self.answer(request), … }  // by its question
 //! ```
 //! Without a client nothing runs. [`Status`] says where each of its fields comes from.
 
 mod ask;
+mod follow;
 mod listen;
 mod status;
 
-pub use ask::{Answers, ask};
-pub use listen::{Listener, Request};
+pub use ask::{Answers, Order, ask, follow, order};
+pub use follow::Followers;
+pub use listen::{Listener, Question, Request};
 pub use status::{AddressFacts, Health, LookFacts, RunFacts, Status, Want};
 
 /// The version of the protocol.
@@ -40,7 +46,7 @@ const NAME: &str = "control";
 pub(crate) const PREFIX: &str = "run.";
 
 /// The longest question.
-const LONGEST: usize = 256;
+const LONGEST: usize = 512;
 
 #[cfg(test)]
 pub(crate) mod tests;

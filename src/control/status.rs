@@ -23,6 +23,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// One session. The comments say from where the driver takes each field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
+    /// By what it is asked to try or to end: its name in the configuration, or `HOST/SESSION`, or `HOST` where nothing keeps it. Unique
+    /// within the process.
+    #[serde(default)]
+    pub id: String,
     /// The host as it was typed, without user and port: the key of the journal and of what is learnt.
     pub host: String,
     /// The session's name; `None` where nothing keeps it.
@@ -50,6 +54,26 @@ pub struct Status {
     /// The next attempt comes by itself in so many milliseconds (the supervisor's `poll_timeout`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_ms: Option<u64>,
+}
+
+impl Status {
+    /// One that has no driver: it has not begun, or is over.
+    pub fn idle(id: &str, host: &str, state: State, text: String) -> Self {
+        Self {
+            id: id.to_owned(),
+            host: host.to_owned(),
+            session: None,
+            pid: std::process::id(),
+            state,
+            text,
+            since: Stamp::now(),
+            path: None,
+            want: Want::of(&Via::Auto, false, false),
+            look: None,
+            run: None,
+            next_ms: None,
+        }
+    }
 }
 
 /// Over what the host may be reached, and why.

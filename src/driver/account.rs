@@ -1,10 +1,10 @@
 //! What is told of the session: to the journal, to a person who looks elsewhere, and to whoever asks on the control socket.
 
-use std::time::Duration;
+use std::{env, time::Duration};
 
-use netroam_platform::Path;
+use netroam_platform::{Path, desktop::Desktop};
 
-use super::{Session, run::LiveRun};
+use super::{Session, forwards::Outcome, run::LiveRun};
 use crate::{
     alert::{Alerts, Need, Occasion},
     connect::Failure,
@@ -12,7 +12,7 @@ use crate::{
     journal::{Journal, Judged, Note},
     record::{PathFacts, Stamp, State},
     report,
-    ssh::Ending,
+    ssh::{Ending, Forward},
     supervisor::{self, Answer, Exit, Look, Notice, Reason, RunId, Status},
 };
 
@@ -20,11 +20,15 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Account {
     host: String,
+    /// The session's name in the configuration.
+    named: Option<String>,
     journal: Journal,
     alerts: Alerts,
     state: State,
     text: String,
     since: Stamp,
+    /// Forwards that the present run is without.
+    missing: Vec<Forward>,
     /// The words for the login of the present run, until it is attached.
     login: Option<String>,
     /// The path that the present state is about.
@@ -32,27 +36,49 @@ pub(super) struct Account {
     look: Option<LookFacts>,
     /// How long the session was away when it began to be attached again.
     outage: Option<Duration>,
+    /// The state has changed.
+    news: bool,
 }
 
 impl Account {
     pub(super) fn open(session: &Session) -> Self {
+        let desktop = session
+            .notify
+            .then(|| Desktop::found(|name| env::var_os(name)));
         Self {
             host: session.host.clone(),
-            journal: Journal::open(&session.state, &session.key, session.name()),
+            named: session.named.clone(),
+            journal: Journal::open(
+                &session.state,
+                &session.key,
+                session.named.as_deref().or(session.name()),
+            ),
             alerts: Alerts::new(
                 &session.host,
                 session.name(),
                 session.hooks.clone(),
-                session.notify,
-            ),
+                desktop.flatten(),
+            )
+            .named(session.named.as_deref()),
             state: State::Connecting,
             text: "connecting".into(),
             since: Stamp::now(),
+            missing: Vec::new(),
             login: None,
             path: None,
             look: None,
             outage: None,
+            news: true,
         }
+    }
+
+    /// Whether the state has changed since this was asked last.
+    pub(super) fn has_news(&mut self) -> bool {
+        std::mem::take(&mut self.news)
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.state
     }
 
     pub(super) fn looked(&mut self, look: &Look) {
@@ -61,7 +87,7 @@ impl Account {
 
     pub(super) fn shown(&mut self, status: &Status) {
         self.journal.note(&Note::status(&self.host, status));
-        let (text, _) = report::state(&self.host, status);
+        let text = report::state_of(&self.host, self.named.as_deref(), status);
         if let Status::Attaching { outage, path } = status {
             self.outage = *outage;
             self.path.clone_from(path);
@@ -92,6 +118,17 @@ impl Account {
         self.as_ever();
     }
 
+    pub(super) fn forward(&mut self, run: RunId, forward: &Forward, outcome: Outcome) {
+        self.journal.note(&Note::forward(run, forward, outcome));
+        self.missing.retain(|missing| missing != forward);
+        if outcome != Outcome::Back {
+            self.missing.push(forward.clone());
+        }
+        if self.state == State::Attached {
+            self.as_ever();
+        }
+    }
+
     pub(super) fn verdict(&mut self, run: RunId, judged: Judged, reason: Option<&Reason>) {
         self.journal.note(&Note::verdict(run, judged, reason));
         if judged == Judged::Probe && self.login.is_none() {
@@ -106,7 +143,8 @@ impl Account {
         }
     }
 
-    pub(super) fn ended(&self, run: RunId, ending: &Ending) {
+    pub(super) fn ended(&mut self, run: RunId, ending: &Ending) {
+        self.missing.clear();
         self.journal.note(&Note::ended(run, ending));
     }
 
@@ -116,7 +154,9 @@ impl Account {
 
     pub(super) fn exited(&mut self, exit: &Exit) {
         self.journal.note(&Note::exited(&self.host, exit));
-        if *exit == Exit::TakenOver && self.state != State::TakenOver {
+        let parked = self.state == State::TakenOver;
+        self.now(State::Ended, report::ended(exit));
+        if *exit == Exit::TakenOver && !parked {
             self.alerts.tell(Occasion::TakenOver);
         }
     }
@@ -148,6 +188,7 @@ impl Account {
             RunFacts::of(id.0, pid, path.clone(), run.health().as_ref())
         });
         control::Status {
+            id: session.id(),
             host: session.key.clone(),
             session: session.name().map(str::to_owned),
             pid: std::process::id(),
@@ -171,13 +212,20 @@ impl Account {
             .path
             .as_ref()
             .map_or_else(String::new, |path| format!(" via {path}"));
-        self.now(State::Attached, format!("attached{over}"));
+        let without: Vec<_> = self.missing.iter().map(Forward::to_string).collect();
+        let without = if without.is_empty() {
+            String::new()
+        } else {
+            format!(", but not yet {}", without.join(", "))
+        };
+        self.now(State::Attached, format!("attached{over}{without}"));
     }
 
     fn now(&mut self, state: State, text: String) {
         if self.state != state {
             self.since = Stamp::now();
         }
+        self.news |= self.state != state || self.text != text;
         self.state = state;
         self.text = text;
     }
@@ -224,15 +272,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut account = Account {
             host: "gw1".into(),
+            named: None,
             journal: Journal::open(folder.path(), "gw1", None),
-            alerts: Alerts::new("gw1", None, Hooks::default(), false),
+            alerts: Alerts::new("gw1", None, Hooks::default(), None),
             state: State::Connecting,
             text: String::new(),
             since: Stamp::now(),
+            missing: Vec::new(),
             login: None,
             path: None,
             look: None,
             outage: None,
+            news: false,
         };
         account.shown(&Status::Attaching {
             path: None,

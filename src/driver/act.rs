@@ -1,6 +1,7 @@
 //! Carrying actions out.
 
 use std::{
+    io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -10,7 +11,7 @@ use netroam_platform::{Path, clock, process};
 use tokio::sync::mpsc;
 
 use super::{
-    Driver, GRACE, Message, checked,
+    Driver, GRACE, Message, News, checked,
     run::LiveRun,
     signals::{Arrived, Signals},
 };
@@ -74,16 +75,17 @@ impl Driver {
             Action::Show(status) => {
                 tracing::info!(?status, "status");
                 self.account.shown(&status);
+                self.news(News::Status(&status));
                 self.shown = Some(status);
             }
             Action::Say(notice) => {
                 self.account.said(&notice);
-                let line = report::notice(&self.session.host, &notice);
+                self.news(News::Said(&notice));
+                let line = report::notice(self.session.label(), &notice);
                 tracing::info!("{line}");
-                checked(
-                    "write a line",
-                    self.status.line(&format!("netroam: {line}")),
-                );
+                if !self.quiet() {
+                    self.say(format!("netroam: {line}"));
+                }
             }
             Action::Finish(exit) => self.exit = Some(exit),
         }
@@ -102,7 +104,14 @@ impl Driver {
         }
         let gate = self.sight.gate(over);
         let (resolver, messages) = (Arc::clone(&self.resolver), self.messages.clone());
+        let queue = self.take_turn();
+        if queue.is_some() {
+            self.wait_for(attempt);
+        }
         let task = tokio::spawn(async move {
+            if let Some(queue) = queue {
+                report_to(&messages, Message::Admitted(queue.wait().await));
+            }
             let observe = |progress| report_to(&messages, Message::Progress(attempt, progress));
             let admit = |address| gate.clone().admits(address);
             let result = connect::dial(&target, &known, &resolver, admit, observe).await;
@@ -118,7 +127,18 @@ impl Driver {
         self.sockets.remove(&attempt);
     }
 
-    fn start(&mut self, id: RunId, over: Option<AttemptId>, questions: bool, purpose: Purpose) {
+    pub(super) fn start(
+        &mut self,
+        id: RunId,
+        over: Option<AttemptId>,
+        questions: bool,
+        purpose: Purpose,
+    ) {
+        if over.is_none()
+            && let Some(queue) = self.take_turn()
+        {
+            return self.postpone(queue, id, questions, purpose);
+        }
         let socket = over.and_then(|attempt| self.sockets.remove(&attempt));
         if over.is_some() && socket.is_none() {
             return self.tell(Input::Ended {
@@ -148,7 +168,9 @@ impl Driver {
             socket: socket.map(|dialled| dialled.socket),
             unattended: !questions,
             attach,
+            again: purpose == Purpose::Reattach,
             terminal: self.terminal.is_some(),
+            stale: self.stale.clone(),
         };
         match LiveRun::start(&self.session, &self.dir, plan, &self.messages) {
             Ok(run) => {
@@ -160,6 +182,11 @@ impl Driver {
                     "started ssh"
                 );
                 self.account.started(id);
+                self.news(News::Started {
+                    run: id,
+                    pid: super::number(run.pid),
+                });
+                self.turn_of(id);
                 self.runs.insert(id, run);
                 self.find_first_hops();
             }
@@ -168,7 +195,7 @@ impl Driver {
                 tracing::error!("{why}");
                 // The first time it is a matter of how things are set up, later one of the moment: no descriptor, no memory.
                 let ending = if id.0 == 1 {
-                    let line = format!("netroam: {}: {why}", self.session.host);
+                    let line = format!("netroam: {}: {why}", self.session.label());
                     checked("write a line", self.status.line(&line));
                     Ending::Unusable { line: why }
                 } else {
@@ -219,6 +246,8 @@ impl Driver {
             tracing::info!(run = id.0, ?reason, "ending ssh");
             self.account.verdict(id, Judged::End, Some(reason));
             run.end(clock::now() + GRACE);
+        } else {
+            self.forget_postponed(id);
         }
     }
 
@@ -250,6 +279,10 @@ impl Driver {
             let answer = match connect::probe(&socket, sign, patience).await {
                 connect::Answer::Alive => Answer::Alive,
                 connect::Answer::Silent => Answer::Silent,
+                connect::Answer::Untold => Answer::Unaskable,
+                connect::Answer::Gone(error) if error.kind() == io::ErrorKind::Unsupported => {
+                    Answer::Unaskable
+                }
                 connect::Answer::Gone(error) => {
                     tracing::info!(%error, "the connection is gone");
                     Answer::Silent
@@ -287,46 +320,6 @@ impl Driver {
         self.session.learnt = learnt;
     }
 
-    /// Brings the terminal in line with the state: keys are read and the status line is shown only while no run owns it.
-    pub(super) fn refresh(&mut self) {
-        let free = self.runs.iter().all(|(_, run)| run.silenced);
-        let attaching = self.runs.values().any(LiveRun::attaching);
-        // Before they are offered: what was pressed until then is thrown away.
-        if free
-            && self.keys.is_none()
-            && self.exit.is_none()
-            && let Some(terminal) = &self.terminal
-        {
-            match terminal.listen() {
-                Ok(keys) => self.keys = keys,
-                Err(error) => tracing::warn!(%error, "cannot read keys"),
-            }
-        }
-        if let (true, Some(shown)) = (free || attaching, &self.shown)
-            && (self.status.is_live() || shown.lasts())
-        {
-            let (text, keys) = report::status(&self.session.host, shown);
-            let text = format!("netroam: {text}");
-            let keys = if self.terminal.is_some() { keys } else { "" };
-            checked("draw the status line", self.status.say(&text, keys));
-        }
-    }
-
-    /// The terminal as it was before the run: settings, and what a program that was cut off left switched on.
-    pub(super) fn take_terminal(&mut self, clean: bool) {
-        if let Some(terminal) = &self.terminal {
-            let reset = if clean {
-                Reset::TermiosOnly
-            } else {
-                Reset::Modes
-            };
-            checked("restore the terminal", terminal.restore(reset));
-        }
-        if !clean {
-            self.status.below();
-        }
-    }
-
     /// Leaves nothing behind: every run ended and reaped, the terminal given back.
     pub(super) async fn leave(
         &mut self,
@@ -339,6 +332,9 @@ impl Driver {
         for task in self.attempts.values() {
             task.abort();
         }
+        self.attempts.clear();
+        self.sockets.clear();
+        self.turn = None;
         let deadline = clock::now() + GRACE;
         for run in self.runs.values_mut() {
             if run.silenced {
@@ -355,8 +351,8 @@ impl Driver {
                         self.runs.remove(&run);
                         self.take_terminal(false);
                     }
-                    Message::Said(bytes) => report::relay(&bytes),
-                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) => {}
+                    Message::Said(bytes) => self.said(&bytes),
+                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) | Message::Mute(..) | Message::Forward(..) | Message::Admitted(_) => {}
                 },
                 () = super::until(Some(deadline)), if self.runs.values().any(|run| run.kill_at.is_some()) => {
                     for run in self.runs.values_mut() {

@@ -12,10 +12,12 @@ impl Driver {
     pub(super) fn arrived(&mut self, arrived: Arrived) {
         match arrived {
             Arrived::ChildChanged => self.reap(),
+            Arrived::Quit(signal) if self.took_signal(signal) => {}
             Arrived::Quit(signal) => {
                 tracing::info!(signal, "told to end");
                 self.tell(Input::Quit(signal));
             }
+            Arrived::TakenOver if self.took_signal(nix::libc::SIGUSR1) => {}
             Arrived::TakenOver => {
                 self.exit = Some(Exit::TakenOver);
             }

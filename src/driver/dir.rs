@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -21,7 +22,8 @@ use crate::control::PREFIX;
 #[derive(Debug)]
 pub(super) struct RunDir {
     path: PathBuf,
-    _lock: Flock<File>,
+    /// None below one that is locked.
+    _lock: Option<Flock<File>>,
 }
 
 impl RunDir {
@@ -34,9 +36,19 @@ impl RunDir {
             if let Some(lock) = lock(&path)?
                 && path.exists()
             {
-                return Ok(Self { path, _lock: lock });
+                return Ok(Self {
+                    path,
+                    _lock: Some(lock),
+                });
             }
         }
+    }
+
+    /// Makes one below this, of this number, for one of many sessions. Names of Unix sockets are short, so this one is.
+    pub(super) fn below(&self, number: u64) -> io::Result<Self> {
+        let path = self.path.join(number.to_string());
+        fs::DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Self { path, _lock: None })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -52,7 +64,11 @@ impl RunDir {
     }
 }
 
-fn sweep(base: &Path) -> io::Result<()> {
+/// Removes from `base` what netroams that were killed left there.
+///
+/// # Errors
+/// It cannot be read.
+pub fn sweep(base: &Path) -> io::Result<()> {
     for entry in fs::read_dir(base)? {
         let entry = entry?;
         if !entry

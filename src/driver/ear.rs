@@ -8,14 +8,88 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
-use super::{Message, act::report_to};
+use super::{Message, act::report_to, forwards::Heard};
 use crate::{
-    ssh::{Ending, Evidence, LogEvent, LogLine, LogReader, classify, ending, log::is_goodbye},
+    ssh::{
+        Ending, Evidence, Forward, LogEvent, LogLine, LogReader, Side, classify, ending,
+        log::{is_about_asking_again, is_about_forward, is_goodbye},
+    },
     supervisor::RunId,
 };
 
 /// How much of what ssh wrote to its standard error is kept to judge its end: far more than its last two lines.
 const LAST_WORDS: usize = 4096;
+
+/// What the log of a run says of its forwards.
+pub(super) struct Forwards {
+    wanted: Vec<Forward>,
+    again: bool,
+    /// The local one for which ssh is about to listen.
+    listening: Option<String>,
+    /// ssh has asked for all of them.
+    started: bool,
+    tell: mpsc::UnboundedSender<Heard>,
+}
+
+impl Forwards {
+    /// For a run that is the session's first, or comes `again`.
+    pub(super) fn new(
+        wanted: Vec<Forward>,
+        again: bool,
+        tell: mpsc::UnboundedSender<Heard>,
+    ) -> Self {
+        Self {
+            wanted,
+            again,
+            listening: None,
+            started: false,
+            tell,
+        }
+    }
+
+    /// Tells what concerns a forward; true if the line is nothing for the user, because netroam sees to it.
+    fn hear(&mut self, line: &LogLine) -> bool {
+        match &line.event {
+            Some(LogEvent::Authenticated) => self.tell(Heard::Authenticated),
+            Some(LogEvent::SessionStarted) => {
+                self.started = true;
+                self.listening = None;
+            }
+            Some(LogEvent::ForcedCommand) => self.tell(Heard::Forced),
+            Some(LogEvent::Listening(name)) => self.listening = Some(name.clone()),
+            Some(LogEvent::CannotListen) => {
+                if let Some(name) = self.listening.take() {
+                    self.refused(Side::Local, &name);
+                }
+            }
+            Some(LogEvent::Listens { forward, granted }) => {
+                self.tell(Heard::Answered);
+                if !granted {
+                    self.refused(Side::Remote, forward);
+                }
+            }
+            Some(_) | None => {}
+        }
+        // The first time ssh says it, as it always does; what comes of asking again is for the log.
+        let by_asking = self.started && line.event == Some(LogEvent::CannotListen);
+        is_about_asking_again(&line.text)
+            || (is_about_forward(&line.text) && (self.again || by_asking))
+            || (self.started && line.text.starts_with("bind ["))
+    }
+
+    fn refused(&self, side: Side, name: &str) {
+        let called = self.wanted.iter().find(|one| one.is_called(side, name));
+        if let Some(forward) = called {
+            self.tell(Heard::Refused(forward.clone()));
+        }
+    }
+
+    fn tell(&self, heard: Heard) {
+        if self.tell.send(heard).is_err() {
+            tracing::debug!("nobody sees to the forwards any more");
+        }
+    }
+}
 
 /// Listens to one run: its log, its last words, its end.
 #[expect(
@@ -36,6 +110,8 @@ pub(super) struct Ear {
     /// On a terminal, where somebody can type `~.`.
     pub(super) escapable: bool,
     pub(super) exit_on_forward_failure: bool,
+    /// Where netroam sees to the forwards.
+    pub(super) forwards: Option<Forwards>,
     pub(super) fifo: Readable,
     pub(super) stderr: Option<Readable>,
     pub(super) unattended: bool,
@@ -122,7 +198,12 @@ impl Ear {
 
     fn hear(&mut self, line: LogLine) {
         tracing::trace!(run = self.id.0, line.text, "ssh");
-        if line.shown {
+        let hidden = self
+            .forwards
+            .as_mut()
+            .is_some_and(|forwards| forwards.hear(&line));
+        let repeated = self.id.0 != 1 && line.is_said_at_every_login();
+        if line.shown && !hidden && !repeated {
             let bytes = format!("{}\r\n", line.text).into_bytes();
             match &mut self.log_file {
                 None => report_to(&self.messages, Message::Said(bytes)),

@@ -3,21 +3,30 @@
 //! Everything that happens (an event of the operating system, a child's end, an attempt's result, a key, a signal) becomes an
 //! [`Input`] of the supervisor; every [`Action`](crate::supervisor::Action) that it answers with is carried out here. The driver decides nothing.
 //!
-//! Idle it costs nothing: no timer runs unless the supervisor asked for one, and the kernel watches the connection.
+//! Idle it costs nothing: no timer runs unless the supervisor asked for one, and the kernel watches the connection. (Where the system tells of no
+//! changes there is a look every few seconds, and one before each of the supervisor's own moments.)
 
 mod account;
 mod act;
 mod arrived;
 mod dir;
 mod ear;
+mod forwards;
+mod hub;
+mod many;
 mod once;
 mod pace;
+mod queue;
 mod run;
 mod session;
+mod show;
 mod sight;
 mod signals;
+mod stand_in;
+mod turn;
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     io::{self, Stderr},
     net::IpAddr,
@@ -32,24 +41,38 @@ use netroam_platform::{
     clock::{self, Time},
     process::Pid,
 };
-use tokio::{select, sync::mpsc, task::AbortHandle, time::sleep};
+use tokio::{
+    select,
+    sync::{mpsc, oneshot},
+    task::AbortHandle,
+    time::sleep,
+};
 
+pub use dir::sweep;
+pub use forwards::Outcome;
+pub use many::{Plan, Stage, Unkept, keep_many};
 pub use once::{Once, dial as dial_once};
 pub use session::{Context, Session};
+pub use stand_in::{Hearer, Monitor, News, StandIn};
 
 use crate::{
     connect::{Dialled, Failure, Progress, Resolver},
-    control::{Listener, Request},
+    context::Stale,
+    control::{self, Followers, Listener, Question, Request},
     report,
-    ssh::Ending,
+    ssh::{Ending, Forward, Side},
     supervisor::{Answer, AttemptId, Exit, Input, RunId, Settings, Status, Supervisor, Wish},
     terminal::{Key, Keys, Status as StatusLine, Terminal},
 };
 use account::Account;
 use dir::RunDir;
+use hub::Outlook;
+use queue::{Place, Queue};
 use run::LiveRun;
 use sight::{Changed, Sight};
 use signals::Signals;
+use stand_in::stop_asking;
+use turn::Turn;
 
 /// How long a run that was told to end may take before it is killed; ssh needs 0 to 10 ms (measured).
 const GRACE: Duration = Duration::from_millis(250);
@@ -61,11 +84,17 @@ enum Message {
     Dialled(AttemptId, Result<Dialled, Failure>),
     /// ssh dials by itself: the addresses of the first hop that it will try, or the one that it tries; this run of it, or the next.
     FirstHop(Option<RunId>, Vec<IpAddr>),
+    /// It is our turn at the server.
+    Admitted(Place),
     /// The answer to the question of this number.
     Probed(u64, RunId, Answer),
     Greeted(RunId),
     KeyExchanged(RunId),
     Authenticated(RunId),
+    /// What goes through the run's forwards does not come back, because of this.
+    Mute(RunId, String),
+    /// What became of a forward of this run.
+    Forward(RunId, Forward, Outcome),
     /// What ssh wrote for the user.
     Said(Vec<u8>),
     /// ssh is reaped, and all it has said is read.
@@ -83,7 +112,11 @@ struct Driver {
     status: StatusLine<Stderr>,
     /// What the status line says while no run owns the terminal.
     shown: Option<Status>,
+    /// What is to be said when the terminal is out of control mode: within, tmux alone speaks.
+    unsaid: Vec<String>,
     dir: RunDir,
+    /// What ends our own stale server side, where no context's command does and the server listens for us.
+    stale: Option<Stale>,
     resolver: Arc<Resolver>,
     runs: BTreeMap<RunId, LiveRun>,
     attempts: BTreeMap<AttemptId, AbortHandle>,
@@ -93,10 +126,44 @@ struct Driver {
     /// The question that is under way, by its number.
     probe: Option<(u64, AbortHandle)>,
     probes: u64,
+    /// Who asks the live run's forwards for their echo.
+    echo: Option<AbortHandle>,
     messages: mpsc::UnboundedSender<Message>,
     account: Account,
     control: Option<Listener>,
+    /// What whoever keeps all sessions of the process wants of this one.
+    orders: Option<mpsc::UnboundedReceiver<Order>>,
+    followers: Rc<RefCell<Followers>>,
+    turn: Option<Turn>,
     exit: Option<Exit>,
+}
+
+/// What whoever keeps all sessions of the process wants of one.
+#[derive(Debug)]
+enum Order {
+    /// Try now. Unless somebody insists, not past what is waited for: a tunnel, or a person's word that the session is to be taken back.
+    Retry { insist: bool },
+    /// End.
+    End,
+    /// Say how it is.
+    Tell(oneshot::Sender<control::Status>),
+    /// Say it to those who follow.
+    Publish,
+}
+
+/// What is around a session, be it alone in its process or not.
+#[derive(Debug)]
+struct Around {
+    signals: Signals,
+    outlook: Outlook,
+    terminal: Option<Rc<Terminal>>,
+    status: StatusLine<Stderr>,
+    dir: RunDir,
+    resolver: Arc<Resolver>,
+    control: Option<Listener>,
+    orders: Option<mpsc::UnboundedReceiver<Order>>,
+    followers: Rc<RefCell<Followers>>,
+    queue: Option<Queue>,
 }
 
 /// Keeps `session` connected until it is over.
@@ -104,18 +171,54 @@ struct Driver {
 /// # Errors
 /// Where netroam itself cannot work: no event source, no directory for its sockets.
 pub async fn keep(session: Session) -> Result<Exit> {
+    let dir = RunDir::create(&session.directory)
+        .context("cannot make a directory for the sockets of this session")?;
+    let control = Listener::bind(dir.path())
+        .inspect_err(|error| report::line(&report::unasked(dir.path(), error)))
+        .ok();
+    let terminal = Terminal::open().map(|terminal| {
+        Rc::new(if session.control_mode() {
+            terminal.for_control_mode()
+        } else {
+            terminal
+        })
+    });
+    let around = Around {
+        signals: Signals::listen().context("cannot listen for signals")?,
+        outlook: Outlook::open(session.events)
+            .context("cannot subscribe to the system's network events")?,
+        terminal,
+        status: StatusLine::stderr(),
+        dir,
+        resolver: Arc::new(Resolver::system()),
+        control,
+        orders: None,
+        followers: Rc::default(),
+        queue: None,
+    };
+    let (exit, _) = keep_in(session, around).await;
+    Ok(exit)
+}
+
+/// Keeps `session` connected until it is over; gives its last status as well.
+async fn keep_in(session: Session, around: Around) -> (Exit, control::Status) {
     let (messages, mut inbox) = mpsc::unbounded_channel();
-    let mut signals = Signals::listen().context("cannot listen for signals")?;
-    let terminal = Terminal::open().map(Rc::new);
+    let Around {
+        mut signals,
+        terminal,
+        ..
+    } = around;
+    let named = session.named.is_some();
     let settings = Settings {
         dialler: session.dialler,
         hop_known: session.first_hop.is_some(),
         again: session.again,
-        attended: terminal.is_some(),
+        // A named session is told what to do by other means.
+        attended: terminal.is_some() || named,
         // ssh asks on the terminal, whatever our input is (readpass.c).
-        askable: terminal.is_some() || std::fs::File::open("/dev/tty").is_ok(),
+        askable: !named && (terminal.is_some() || std::fs::File::open("/dev/tty").is_ok()),
         // A stopped ssh still listens on the ports that the next one is to listen on.
-        may_silence: session.config.forwards.is_empty(),
+        may_silence: !forwards::any_on(&session, Side::Local),
         via: session.via.clone(),
         last: session.learnt.last.as_ref().map(|last| Path {
             index: 0,
@@ -127,35 +230,40 @@ pub async fn keep(session: Session) -> Result<Exit> {
         seed: fastrand::u64(..),
     };
     let mut driver = Driver {
-        sight: Sight::open(
+        sight: Sight::new(
+            around.outlook,
             &session.learnt.addresses,
             session.target.bind_address,
             session.target.bind_interface.clone(),
-        )
-        .context("cannot subscribe to the kernel's network events")?,
-        supervisor: Supervisor::new(settings),
-        status: StatusLine::stderr(),
-        dir: RunDir::create(&session.directory)
-            .context("cannot make a directory for the sockets of this session")?,
-        resolver: Arc::new(Resolver::system()),
+        ),
+        supervisor: match &session.stand_in {
+            Some(stand_in) => Supervisor::new(settings).under(stand_in.restarts),
+            None => Supervisor::new(settings),
+        },
+        status: around.status,
+        dir: around.dir,
+        stale: forwards::stale(&session),
+        resolver: around.resolver,
         terminal,
         keys: None,
         shown: None,
+        unsaid: Vec::new(),
         runs: BTreeMap::new(),
         attempts: BTreeMap::new(),
         finding: BTreeMap::new(),
         sockets: BTreeMap::new(),
         probe: None,
         probes: 0,
+        echo: None,
         messages,
         account: Account::open(&session),
-        control: None,
+        control: around.control,
+        orders: around.orders,
+        followers: around.followers,
+        turn: around.queue.map(Turn::new),
         exit: None,
         session,
     };
-    driver.control = Listener::bind(driver.dir.path())
-        .inspect_err(|error| tracing::warn!(%error, "nobody can ask how this session is"))
-        .ok();
     while driver.exit.is_none() {
         let deadline = driver.deadline();
         select! {
@@ -165,15 +273,22 @@ pub async fn keep(session: Session) -> Result<Exit> {
             changed = driver.sight.changed() => driver.look(changed).await,
             key = next_key(&mut driver.keys) => driver.pressed(key),
             request = next_request(&mut driver.control) => driver.answer(request),
-            () = until(deadline) => driver.timed_out(),
+            order = next_order(&mut driver.orders) => driver.obey(order),
+            () = until(deadline) => driver.timed_out().await,
         }
         driver.carry_out();
+        driver.review_turn();
+        if driver.account.has_news() {
+            driver.publish();
+        }
     }
     driver.leave(&mut signals, &mut inbox).await;
-    let exit = driver.exit.unwrap_or(Exit::GaveUp);
+    let exit = driver.exit.take().unwrap_or(Exit::GaveUp);
     driver.account.exited(&exit);
+    driver.publish();
+    let status = driver.told();
     driver.account.close().await;
-    Ok(exit)
+    (exit, status)
 }
 
 impl Driver {
@@ -191,7 +306,11 @@ impl Driver {
         self.supervisor.handle(clock::now(), input);
     }
 
-    fn timed_out(&mut self) {
+    async fn timed_out(&mut self) {
+        // What it decides now hangs on what there is now.
+        if self.sight.polls() {
+            self.look_for_news().await;
+        }
         let now = clock::now();
         for run in self.runs.values_mut() {
             run.kill_if_due(now);
@@ -204,6 +323,12 @@ impl Driver {
             tracing::info!(?slept, "the machine slept");
             self.account.slept(slept);
             self.tell(Input::Woke);
+        }
+        if changed.nothing_said() {
+            if self.look_for_news().await {
+                self.find_first_hops();
+            }
+            return;
         }
         self.look_now().await;
         if changed.names {
@@ -218,21 +343,77 @@ impl Driver {
         self.tell(Input::Looked(look));
     }
 
-    /// Tells whoever asks.
-    fn answer(&mut self, request: Request) {
+    /// Looks where nobody said that anything has changed; true if something has. What is as it was is no fact.
+    async fn look_for_news(&mut self) -> bool {
+        let look = self.sight.look().await;
+        self.account.looked(&look);
+        let new = self.sight.saw_something_new();
+        if new {
+            self.tell(Input::Looked(look));
+        }
+        new
+    }
+
+    /// How the session is, for whoever asks.
+    fn told(&self) -> control::Status {
         let live = self.runs.iter().rev().find(|(_, run)| !run.silenced);
         let next = self.supervisor.poll_timeout();
-        let status = self.account.status(
+        self.account.status(
             &self.session,
             live.map(|(id, run)| (*id, run)),
             next.map(|next| next.since(clock::now())),
-        );
-        request.answer(&[status]);
+        )
+    }
+
+    /// Tells whoever follows.
+    fn publish(&self) {
+        let mut followers = self.followers.borrow_mut();
+        if !followers.is_empty() {
+            followers.tell(&self.told());
+        }
+    }
+
+    /// Does what a client asks for.
+    fn answer(&mut self, request: Request) {
+        let order = match &request.question {
+            Question::Status => return request.answer(&[self.told()]),
+            Question::Follow => {
+                self.followers.borrow_mut().add(request);
+                return self.publish();
+            }
+            Question::Retry(id) if *id == self.session.id() => Order::Retry { insist: true },
+            Question::Stop(id) if *id == self.session.id() => Order::End,
+            Question::Retry(_) | Question::Stop(_) => return request.done(&[]),
+        };
+        request.done(&[self.session.id()]);
+        self.obey(order);
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Retry { insist } => {
+                tracing::info!(insist, "told to try now");
+                if insist || !self.account.state().waits_for_word() {
+                    self.tell(Input::Person(Wish::Now));
+                }
+            }
+            Order::End => {
+                tracing::info!("told to end");
+                self.tell(Input::Quit(nix::libc::SIGTERM));
+            }
+            // Whoever asked has gone.
+            Order::Tell(answer) => drop(answer.send(self.told())),
+            Order::Publish => self.publish(),
+        }
     }
 
     async fn received(&mut self, message: Message) {
         match message {
-            Message::Progress(attempt, Progress::Reached) => self.tell(Input::Reached(attempt)),
+            Message::Progress(attempt, Progress::Reached) => {
+                self.turn_is_used();
+                self.tell(Input::Reached(attempt));
+            }
+            Message::Admitted(place) => self.admitted(place),
             Message::Progress(_, Progress::Resolved(addresses)) => {
                 if self.sight.learn(addresses) {
                     // What becomes of the attempt is judged by the paths to where it goes.
@@ -251,13 +432,18 @@ impl Driver {
                 self.account.answered(run, answer);
                 self.tell(Input::Probed { run, answer });
             }
-            Message::Greeted(run) => self.tell(Input::Greeted(run)),
+            Message::Greeted(run) => {
+                self.turn_is_used();
+                self.tell(Input::Greeted(run));
+            }
             Message::KeyExchanged(run) => self.tell(Input::KeyExchanged(run)),
             Message::Authenticated(run) => self.authenticated(run),
-            Message::Said(bytes) => {
-                checked("clear the status line", self.status.make_room());
-                report::relay(&bytes);
+            Message::Mute(run, why) => {
+                let why = format!("the monitoring ports are silent: {why}");
+                self.tell(Input::Mute { run, why });
             }
+            Message::Forward(run, forward, outcome) => self.forward(run, &forward, outcome),
+            Message::Said(bytes) => self.said(&bytes),
             Message::Over(run, ending) => self.over(run, ending),
         }
     }
@@ -286,6 +472,7 @@ impl Driver {
             Err(failure) => {
                 tracing::info!(attempt = attempt.0, %failure, "not connected");
                 self.tell(Input::NotConnected { attempt, failure });
+                self.make_room();
             }
         }
     }
@@ -304,6 +491,7 @@ impl Driver {
     }
 
     fn authenticated(&mut self, run: RunId) {
+        self.turn_is_over(run);
         if let Some(live) = self.runs.get_mut(&run) {
             tracing::info!(run = run.0, "attached");
             live.attached();
@@ -313,6 +501,8 @@ impl Driver {
             self.clear_status();
             self.shown = None;
             self.account.attached(run);
+            self.news(News::Attached(run));
+            self.watch_echo(run);
         }
         self.tell(Input::Authenticated(run));
     }
@@ -323,8 +513,17 @@ impl Driver {
             return;
         };
         self.finding.remove(&Some(run));
+        let ending = match (live.not_without, ending) {
+            (Some(forward), Ending::EndedByUs) => Ending::Lost {
+                why: report::forward(&forward, Outcome::NotWithout),
+            },
+            (_, ending) => ending,
+        };
         tracing::info!(run = run.0, ?ending, "run ended");
         self.account.ended(run, &ending);
+        self.news(News::Ended(run, &ending));
+        stop_asking(&mut self.echo);
+        self.turn_ended(run, &ending);
         let clean = matches!(ending, Ending::Finished { .. } | Ending::TakenOver);
         if !live.silenced {
             self.take_terminal(clean);
@@ -342,6 +541,7 @@ impl Driver {
             Ok(Key::Quit) => Wish::Quit,
             Ok(Key::Details) => Wish::Details,
             Ok(Key::Other) => return,
+            Ok(Key::HungUp) if self.lives_without_terminal() => return,
             Ok(Key::HungUp) => return self.tell(Input::Quit(nix::libc::SIGHUP)),
             Err(error) => {
                 tracing::warn!(%error, "cannot read the terminal any more");
@@ -373,6 +573,17 @@ async fn next_key(keys: &mut Option<Keys>) -> io::Result<Key> {
 async fn next_request(control: &mut Option<Listener>) -> Request {
     match control {
         Some(control) => control.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_order(orders: &mut Option<mpsc::UnboundedReceiver<Order>>) -> Order {
+    match orders {
+        // Whoever keeps all sessions outlives them.
+        Some(orders) => match orders.recv().await {
+            Some(order) => order,
+            None => std::future::pending().await,
+        },
         None => std::future::pending().await,
     }
 }

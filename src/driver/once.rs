@@ -6,10 +6,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::{Context as _, Result};
-use netroam_platform::{Path, clock};
+use netroam_platform::{Path, Source, clock};
 use tokio::{select, sync::mpsc, task::AbortHandle};
 
-use super::{Message, act::report_to, sight::Sight, until};
+use super::{Message, act::report_to, hub::Outlook, sight::Sight, until};
 use crate::{
     connect::{self, Dialled, Failure, Progress, Resolver, Target},
     learnt::Learnt,
@@ -24,6 +24,8 @@ use crate::{
 pub struct Once {
     /// Where to.
     pub target: Target,
+    /// Who says that the network changed.
+    pub events: Source,
     /// Over what.
     pub via: Via,
     /// What is known of the host from earlier.
@@ -51,12 +53,13 @@ pub async fn dial(
         .wanted(last.as_ref().is_some_and(|last| last.tunnel));
     let (messages, mut inbox) = mpsc::unbounded_channel();
     let mut dialling = Dialling {
-        sight: Sight::open(
+        sight: Sight::new(
+            Outlook::open(once.events)
+                .context("cannot subscribe to the system's network events")?,
             &once.learnt.addresses,
             once.target.bind_address,
             once.target.bind_interface.clone(),
-        )
-        .context("cannot subscribe to the kernel's network events")?,
+        ),
         supervisor: Supervisor::new(Settings {
             dialler: Dialler::Ours,
             hop_known: false,
@@ -156,6 +159,9 @@ impl<S: FnMut(&Status)> Dialling<S> {
             | Message::Greeted(_)
             | Message::KeyExchanged(_)
             | Message::Authenticated(_)
+            | Message::Mute(..)
+            | Message::Admitted(_)
+            | Message::Forward(..)
             | Message::Said(_)
             | Message::Over(..) => unreachable!("these are about a run"),
         }

@@ -19,10 +19,16 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::{Message, Session, dir::RunDir, ear::Ear};
+use super::{
+    Message, Session,
+    dir::RunDir,
+    ear::Ear,
+    forwards::{self, Keep},
+};
 use crate::{
     connect::HandOver,
-    ssh::{LogReader, Run, log::says_goodbye},
+    context::Stale,
+    ssh::{Forward, LogReader, Master, Run, SessionType, log::says_goodbye},
     supervisor::RunId,
 };
 
@@ -40,6 +46,10 @@ pub(super) struct Plan {
     pub(super) unattended: bool,
     /// The remote command that attaches the context.
     pub(super) attach: Option<String>,
+    /// An earlier run was this session.
+    pub(super) again: bool,
+    /// What ends our own stale server side beside the session.
+    pub(super) stale: Option<Stale>,
     /// A terminal is there, and what ssh says must find one.
     pub(super) terminal: bool,
 }
@@ -57,10 +67,14 @@ pub(super) struct LiveRun {
     pub(super) placed: bool,
     /// Stopped where it stood; it has no terminal any more.
     pub(super) silenced: bool,
+    /// It has been attached.
+    attached: bool,
     stage: Stage,
     /// Written but never acknowledged, when it was given up.
     pub(super) undelivered: bool,
     pub(super) kill_at: Option<Time>,
+    /// It is ended because this forward is not to be had, and the user does not want to be without it.
+    pub(super) not_without: Option<Forward>,
     /// The duplicate of its socket with which the kernel can be asked and told. Kept no longer than ssh lives: the server hears of the
     /// end only when the last one is closed.
     socket: Option<TcpStream>,
@@ -95,6 +109,20 @@ impl LiveRun {
         let (log_path, fifo) = dir
             .fifo(plan.id.0)
             .context("cannot make a fifo for its log")?;
+        let wanted = &session.config.forwards;
+        if plan.again {
+            wanted.iter().for_each(forwards::free_here);
+        }
+        let master = (!wanted.is_empty())
+            .then(|| {
+                Master::at(
+                    &session.ssh,
+                    dir.path().join(format!("master.{}", plan.id.0)),
+                )
+            })
+            .flatten();
+        // A reconnect is not to fail for what our own stale server side holds.
+        let forwards_kept = plan.again && master.is_some();
         let run = Run {
             args: &session.args,
             config: &session.config,
@@ -102,6 +130,8 @@ impl LiveRun {
             unattended: plan.unattended,
             handover: plan.socket.is_some(),
             attach: plan.attach.as_deref(),
+            master: master.as_ref(),
+            forwards_kept,
         };
         let mut handing_over = None;
         let mut command = Command::new(&session.ssh);
@@ -112,21 +142,7 @@ impl LiveRun {
             {
                 tracing::warn!(%error, "the kernel does not watch this connection");
             }
-            let hand_over = HandOver::listen(dir.path())
-                .context("cannot make a socket to hand the connection over")?;
-            command.envs(Run::environment(
-                session.exe.as_os_str(),
-                hand_over.path().as_os_str(),
-            ));
-            let given = socket
-                .try_clone()
-                .context("cannot duplicate the connection")?;
-            let giving = tokio::spawn(async move {
-                if let Err(error) = hand_over.give(&given).await {
-                    tracing::warn!(%error, "cannot hand the connection over");
-                }
-            });
-            handing_over = Some(giving.abort_handle());
+            handing_over = Some(give(socket, session, dir, &mut command)?);
         }
         let stderr = plan
             .terminal
@@ -143,9 +159,19 @@ impl LiveRun {
         let pid = process::spawn(command)
             .with_context(|| format!("cannot run {}", session.ssh.display()))?;
         let (gone, end) = oneshot::channel();
+        let keep = Keep {
+            again: plan.again,
+            stale: plan.stale,
+            strict: forwards_kept && session.config.exit_on_forward_failure,
+        };
+        let forwards = master.map(|master| keep.start(plan.id, master, wanted, messages));
         let ear = Ear {
             id: plan.id,
-            log: LogReader::new(session.config.log_level),
+            log: if session.config.session_type == SessionType::None {
+                LogReader::new(session.config.log_level).without_command()
+            } else {
+                LogReader::new(session.config.log_level)
+            },
             heard: Vec::new(),
             words: Vec::new(),
             goodbye: says_goodbye(session.config.log_level).then(Vec::new),
@@ -158,7 +184,8 @@ impl LiveRun {
             },
             context: plan.attach.is_some(),
             escapable: plan.terminal,
-            exit_on_forward_failure: session.config.exit_on_forward_failure,
+            exit_on_forward_failure: session.config.exit_on_forward_failure && !forwards_kept,
+            forwards,
             fifo: Readable::new(fifo)?,
             stderr,
             unattended: plan.unattended,
@@ -170,9 +197,11 @@ impl LiveRun {
             unattended: plan.unattended,
             placed: false,
             silenced: false,
+            attached: false,
             stage: Stage::Connecting,
             undelivered: false,
             kill_at: None,
+            not_without: None,
             socket: plan.socket,
             handing_over,
             gone: Some(gone),
@@ -183,7 +212,13 @@ impl LiveRun {
     pub(super) fn attached(&mut self) {
         if self.stage == Stage::Connecting {
             self.stage = Stage::Attached;
+            self.attached = true;
         }
+    }
+
+    /// What the terminal shows is the session's, though it may be about to end.
+    pub(super) fn on_screen(&self) -> bool {
+        self.attached && !self.silenced
     }
 
     /// It logs in, and nobody is to be asked anything: the status line may be shown meanwhile.
@@ -319,4 +354,28 @@ impl LiveRun {
             self.undelivered |= undelivered;
         }
     }
+}
+
+/// Waits for this ssh to fetch the connection, and gives it.
+fn give(
+    socket: &TcpStream,
+    session: &Session,
+    dir: &RunDir,
+    command: &mut Command,
+) -> Result<AbortHandle> {
+    let hand_over =
+        HandOver::listen(dir.path()).context("cannot make a socket to hand the connection over")?;
+    command.envs(Run::environment(
+        session.exe.as_os_str(),
+        hand_over.path().as_os_str(),
+    ));
+    let given = socket
+        .try_clone()
+        .context("cannot duplicate the connection")?;
+    let giving = tokio::spawn(async move {
+        if let Err(error) = hand_over.give(&given).await {
+            tracing::warn!(%error, "cannot hand the connection over");
+        }
+    });
+    Ok(giving.abort_handle())
 }

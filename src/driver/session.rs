@@ -2,10 +2,13 @@
 
 use std::{ffi::OsString, fs::File, path::PathBuf, time::Duration};
 
+use netroam_platform::Source;
+
+use super::StandIn;
 use crate::{
     alert::Hooks,
     connect::Target,
-    context::{Attach, Claim, Mux, Name, Scrollback, Token, When},
+    context::{Attach, Claim, Mux, Name, Recipe, Scrollback, Token, When},
     learnt::Learnt,
     ssh::{Args, Config, Hop},
     supervisor::{Again, Dialler, Purpose, Via},
@@ -16,6 +19,10 @@ use crate::{
 pub struct Session {
     /// What the user typed, for messages.
     pub host: String,
+    /// Its name in the configuration; such a session has no terminal, and others live in the same process.
+    pub named: Option<String>,
+    /// Holds that name on this laptop, where it has one, for as long as it lives.
+    pub claim: Option<Claim>,
     /// The ssh program.
     pub ssh: OsString,
     /// netroam's own program, which ssh runs to fetch the connection.
@@ -52,8 +59,12 @@ pub struct Session {
     pub hooks: Hooks,
     /// Whether the desktop is told as well.
     pub notify: bool,
+    /// Who says that the network changed.
+    pub events: Source,
     /// How long unacknowledged data may hang before the kernel ends the connection.
     pub stall: Duration,
+    /// What is different where netroam stands in autossh's place.
+    pub stand_in: Option<StandIn>,
 }
 
 /// The context of a session, and our claim on it.
@@ -72,23 +83,55 @@ pub struct Context {
 }
 
 impl Session {
+    /// What its lines begin with.
+    pub(super) fn label(&self) -> &str {
+        self.named.as_ref().unwrap_or(&self.host)
+    }
+
+    /// By what other programs call it, among those of one process: its name in the configuration, or the host and its name there.
+    pub(super) fn id(&self) -> String {
+        match (&self.named, self.name()) {
+            (Some(named), _) => named.clone(),
+            (None, Some(name)) => format!("{}/{name}", self.key),
+            (None, None) => self.key.clone(),
+        }
+    }
+
     /// The session's name on the host; without a context it has none.
     pub(super) fn name(&self) -> Option<&str> {
-        self.context.as_ref().map(|context| context.name.as_str())
+        let context = self.context.as_ref().map(|context| &context.name);
+        let recipe = self.recipe().map(Recipe::name);
+        context.or(recipe).map(Name::as_str)
+    }
+
+    /// The user's own command that attaches, if it is one.
+    fn recipe(&self) -> Option<&Recipe> {
+        self.stand_in.as_ref()?.recipe.as_ref()
+    }
+
+    /// Whether its runs put the terminal into tmux's control mode.
+    pub(super) fn control_mode(&self) -> bool {
+        self.context
+            .as_ref()
+            .is_some_and(|context| context.mux == Mux::TmuxControl)
     }
 
     /// The remote command of the next run.
     pub(super) fn attach_command(&self, purpose: Purpose) -> Option<String> {
+        let when = match purpose {
+            Purpose::Open => When::First,
+            Purpose::Reattach => When::Again,
+        };
+        if let Some(recipe) = self.recipe() {
+            return Some(recipe.command(when));
+        }
         let context = self.context.as_ref()?;
         let attach = Attach {
             name: &context.name,
             mux: context.mux,
             scrollback: context.scrollback,
             token: &context.token,
-            when: match purpose {
-                Purpose::Open => When::First,
-                Purpose::Reattach => When::Again,
-            },
+            when,
         };
         Some(attach.command())
     }

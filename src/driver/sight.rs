@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use netroam_platform::{Event, Events, Lookup, Network, Query, Snapshot, clock};
+use netroam_platform::{Event, Lookup, Network, Query, Snapshot, clock};
 use tokio::{select, time::sleep};
 
-use super::pace::Pace;
+use super::{hub::Outlook, pace::Pace};
 use crate::{
     connect::Failure,
     supervisor::{Connection, Look, Wanted},
@@ -24,8 +24,7 @@ const MOST_GOOD: usize = 4;
 /// Watches the network for one session.
 #[derive(Debug)]
 pub(super) struct Sight {
-    network: Network,
-    events: Events,
+    outlook: Outlook,
     /// Addresses of the first hop that answered, the last one first.
     good: Vec<IpAddr>,
     /// What the resolver said, the latest first.
@@ -38,38 +37,51 @@ pub(super) struct Sight {
     /// There is a reason to look.
     due: bool,
     changed: Changed,
+    /// The last look, and whether it was like the one before.
+    looked: Option<Look>,
+    new: bool,
 }
 
 /// What the events were about, beside the network.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Changed {
+    /// The system said that something changed; else it was merely time to look.
+    said: bool,
     /// The machine slept for so long.
     pub(super) slept: Option<Duration>,
     /// Names may resolve differently.
     pub(super) names: bool,
 }
 
+impl Changed {
+    /// It was merely time to look.
+    pub(super) fn nothing_said(self) -> bool {
+        !self.said
+    }
+}
+
 impl Sight {
-    /// Subscribes; looks for the addresses that were good `before`, as the user's configuration has bound the connection to an address or
-    /// interface.
-    pub(super) fn open(
+    /// Looks for the addresses that were good `before`, as the user's configuration has bound the connection to an
+    /// address or interface.
+    pub(super) fn new(
+        outlook: Outlook,
         before: &[IpAddr],
         bind: Option<IpAddr>,
         interface: Option<String>,
-    ) -> std::io::Result<Self> {
-        let (network, events) = Network::open()?;
-        Ok(Self {
-            network,
-            events,
+    ) -> Self {
+        Self {
+            due: outlook.is_shared(),
+            outlook,
             good: first_of(before.iter().copied(), MOST_GOOD),
             resolved: Vec::new(),
             seen: BTreeSet::new(),
             bind,
             interface,
             pace: Pace::default(),
-            due: false,
             changed: Changed::default(),
-        })
+            looked: None,
+            new: true,
+        }
     }
 
     /// The addresses that have answered, the last first: candidates for where the resolver is slow or broken.
@@ -97,7 +109,7 @@ impl Sight {
     pub(super) async fn changed(&mut self) -> Changed {
         loop {
             if !self.due {
-                let event = self.events.next().await;
+                let event = self.outlook.next().await;
                 self.absorb(&event);
                 continue;
             }
@@ -112,7 +124,7 @@ impl Sight {
                     self.due = false;
                     return std::mem::take(&mut self.changed);
                 }
-                event = self.events.next() => self.absorb(&event),
+                event = self.outlook.next() => self.absorb(&event),
             }
         }
     }
@@ -120,6 +132,7 @@ impl Sight {
     fn absorb(&mut self, event: &Event) {
         tracing::debug!(?event, "event");
         self.due = true;
+        self.changed.said |= *event != Event::Due;
         match event {
             Event::Woke(time) => self.changed.slept = Some(*time),
             Event::Names => self.changed.names = true,
@@ -144,7 +157,7 @@ impl Sight {
     /// Gives what decides at the last moment, before anything is sent to an address, whether its path is wanted.
     pub(super) fn gate(&self, wanted: Wanted) -> Gate {
         Gate {
-            network: self.network,
+            network: self.outlook.network(),
             query: self.query(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
             wanted,
         }
@@ -159,7 +172,7 @@ impl Sight {
             .iter()
             .map(|address| self.query(*address))
             .collect();
-        match self.network.look(&queries).await {
+        let look = match self.outlook.look(&queries).await {
             Ok(look) => Look {
                 snapshot: look.snapshot,
                 paths: addresses.into_iter().zip(look.paths).collect(),
@@ -173,7 +186,22 @@ impl Sight {
                     paths: paths.collect(),
                 }
             }
+        };
+        self.new = self.looked.as_ref() != Some(&look);
+        if self.new {
+            self.looked = Some(look.clone());
         }
+        look
+    }
+
+    /// Whether the last look may be out of date without a word.
+    pub(super) fn polls(&self) -> bool {
+        self.outlook.polls()
+    }
+
+    /// Whether the last look differs from the one before, whoever asked for that.
+    pub(super) fn saw_something_new(&self) -> bool {
+        self.new
     }
 }
 

@@ -29,9 +29,16 @@ pub(super) enum Arrived {
     Resized,
 }
 
+/// What one session listens to.
 #[derive(Debug)]
 pub(super) struct Signals {
     child: Stream,
+    /// None of these where another listens for all sessions of the process.
+    own: Option<Own>,
+}
+
+#[derive(Debug)]
+struct Own {
     interrupt: Stream,
     terminate: Stream,
     hangup: Stream,
@@ -46,29 +53,87 @@ impl Signals {
     pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             child: signal(SignalKind::child())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-            quit: signal(SignalKind::quit())?,
-            suspend: signal(SignalKind::from_raw(libc::SIGTSTP))?,
-            continued: signal(SignalKind::from_raw(libc::SIGCONT))?,
-            taken_over: signal(SignalKind::user_defined1())?,
-            resized: signal(SignalKind::window_change())?,
+            own: Some(Own {
+                interrupt: signal(SignalKind::interrupt())?,
+                terminate: signal(SignalKind::terminate())?,
+                hangup: signal(SignalKind::hangup())?,
+                quit: signal(SignalKind::quit())?,
+                suspend: signal(SignalKind::from_raw(libc::SIGTSTP))?,
+                continued: signal(SignalKind::from_raw(libc::SIGCONT))?,
+                taken_over: signal(SignalKind::user_defined1())?,
+                resized: signal(SignalKind::window_change())?,
+            }),
+        })
+    }
+
+    /// Listens for the ends of children alone.
+    pub(super) fn of_children() -> io::Result<Self> {
+        Ok(Self {
+            child: signal(SignalKind::child())?,
+            own: None,
         })
     }
 
     /// Waits for the next one. Cancel-safe.
     pub(super) async fn next(&mut self) -> Arrived {
+        let Some(own) = &mut self.own else {
+            self.child.recv().await;
+            return Arrived::ChildChanged;
+        };
         select! {
             _ = self.child.recv() => Arrived::ChildChanged,
-            _ = self.interrupt.recv() => Arrived::Quit(libc::SIGINT),
-            _ = self.terminate.recv() => Arrived::Quit(libc::SIGTERM),
-            _ = self.hangup.recv() => Arrived::Quit(libc::SIGHUP),
-            _ = self.quit.recv() => Arrived::Quit(libc::SIGQUIT),
-            _ = self.suspend.recv() => Arrived::Suspend,
-            _ = self.continued.recv() => Arrived::Continued,
-            _ = self.taken_over.recv() => Arrived::TakenOver,
-            _ = self.resized.recv() => Arrived::Resized,
+            _ = own.interrupt.recv() => Arrived::Quit(libc::SIGINT),
+            _ = own.terminate.recv() => Arrived::Quit(libc::SIGTERM),
+            _ = own.hangup.recv() => Arrived::Quit(libc::SIGHUP),
+            _ = own.quit.recv() => Arrived::Quit(libc::SIGQUIT),
+            _ = own.suspend.recv() => Arrived::Suspend,
+            _ = own.continued.recv() => Arrived::Continued,
+            _ = own.taken_over.recv() => Arrived::TakenOver,
+            _ = own.resized.recv() => Arrived::Resized,
+        }
+    }
+}
+
+/// What a process that keeps many sessions is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// End, cleanly: `SIGTERM`, `SIGINT`, `SIGQUIT`.
+    End,
+    /// Read the configuration again: `SIGHUP`.
+    Reload,
+    /// Try now whatever waits for a while: `SIGUSR1`.
+    Retry,
+}
+
+/// Listens for all sessions of a process.
+#[derive(Debug)]
+pub(super) struct Commands {
+    interrupt: Stream,
+    terminate: Stream,
+    quit: Stream,
+    hangup: Stream,
+    retry: Stream,
+}
+
+impl Commands {
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            quit: signal(SignalKind::quit())?,
+            hangup: signal(SignalKind::hangup())?,
+            retry: signal(SignalKind::user_defined1())?,
+        })
+    }
+
+    /// Waits for the next one. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Told {
+        select! {
+            _ = self.interrupt.recv() => Told::End,
+            _ = self.terminate.recv() => Told::End,
+            _ = self.quit.recv() => Told::End,
+            _ = self.hangup.recv() => Told::Reload,
+            _ = self.retry.recv() => Told::Retry,
         }
     }
 }

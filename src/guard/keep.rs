@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use netroam_platform::{Event, Events, Network, Query, clock, others::Watch};
+use netroam_platform::{Event, Events, Network, Query, Source, clock, others::Watch};
 use tokio::{
     select,
     signal::unix::{SignalKind, signal},
@@ -61,16 +61,16 @@ struct Guard {
     messages: mpsc::UnboundedSender<Message>,
 }
 
-/// Guards the connections of the user's ssh processes until it is told to end by `SIGTERM` or `SIGINT`. Nothing runs while the network is as it
+/// Guards the connections of the user's ssh processes, as `source` tells of changes, until it is told to end by `SIGTERM` or `SIGINT`. Nothing runs while the network is as it
 /// is and no connection is in doubt.
 ///
 /// # Errors
 /// Where it cannot work: no event source, no socket in `directory`, which is the user's alone and where no other guard listens.
-pub async fn keep(directory: &Path) -> Result<()> {
+pub async fn keep(directory: &Path, source: Source) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
     let (network, mut events) =
-        Network::open().context("cannot subscribe to the kernel's network events")?;
+        Network::by(source).context("cannot subscribe to the system's network events")?;
     let count = Arc::new(AtomicUsize::new(0));
     let mut intake =
         Intake::listen(directory, Arc::clone(&count)).context("cannot listen for netroam dial")?;
@@ -290,7 +290,8 @@ impl Guard {
         let messages = self.messages.clone();
         tokio::spawn(async move {
             let alive = match connect::probe(&socket, sign, Some(PATIENCE)).await {
-                connect::Answer::Alive => true,
+                // Where the kernel does not say whether it has asked, silence says nothing.
+                connect::Answer::Alive | connect::Answer::Untold => true,
                 connect::Answer::Silent => false,
                 // Where the system cannot ask, not knowing is no reason to end it; one that is over has ended by itself.
                 connect::Answer::Gone(error) => {

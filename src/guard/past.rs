@@ -191,6 +191,7 @@ mod tests {
         bytes_received: 1000,
         sent: 20,
         received: 20,
+        question: tcp::Question::Counted,
     };
 
     fn connection(health: Health) -> others::Connection {

@@ -6,9 +6,10 @@ use netroam_platform::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    driver::Outcome,
     record::{PathFacts, Stamp, State, ending_word, exit_word, path_of, paths_of, reason_word},
     report,
-    ssh::Ending,
+    ssh::{Ending, Forward},
     supervisor::{Answer, Exit, Notice, Reason, RunId, Status},
 };
 
@@ -87,6 +88,15 @@ pub enum Event {
         /// The path that there is instead.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<PathFacts>,
+    },
+    /// A forward is not there, or is again.
+    Forward {
+        /// The run's number.
+        run: u64,
+        /// Which, as a person would write it.
+        forward: String,
+        /// It is there.
+        back: bool,
     },
     /// A probe was answered, or not.
     Answered {
@@ -222,6 +232,16 @@ impl Note {
         Self::new(event, &report::verdict_text(verdict, reason))
     }
 
+    /// For a forward that is not there, or is there again.
+    pub fn forward(run: RunId, forward: &Forward, outcome: Outcome) -> Self {
+        let event = Event::Forward {
+            run: run.0,
+            forward: forward.to_string(),
+            back: outcome == Outcome::Back,
+        };
+        Self::new(event, &report::forward(forward, outcome))
+    }
+
     /// For `Input::Probed`.
     pub fn answered(run: RunId, answer: Answer) -> Self {
         let (alive, text) = match answer {
@@ -229,7 +249,7 @@ impl Note {
             Answer::Silent => (Some(false), "the connection does not answer"),
             Answer::Unaskable => (
                 None,
-                "the connection cannot be asked, because ssh opened it",
+                "the connection cannot be asked: ssh opened it, or the system shows no answer",
             ),
         };
         Self::new(Event::Answered { run: run.0, alive }, text)
@@ -271,6 +291,7 @@ impl Note {
             | Exit::TakenOver
             | Exit::ContextGone
             | Exit::PersonNeeded(_)
+            | Exit::Limit(_)
             | Exit::CommandLost(_) => report::exit(host, exit).0.unwrap_or_default(),
         };
         let event = Event::Exited {

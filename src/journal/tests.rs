@@ -1,10 +1,5 @@
 use std::{fs::Permissions, io::Read as _, os::unix::fs::PermissionsExt as _, thread};
 
-use nix::{
-    mount::{MsFlags, mount},
-    sched::{CloneFlags, unshare},
-};
-
 use super::*;
 use crate::{
     record::State,
@@ -150,6 +145,7 @@ fn an_outage_can_be_told_from_the_lines() {
             | Event::Answered { .. }
             | Event::Ended { .. }
             | Event::Slept { .. }
+            | Event::Forward { .. }
             | Event::Exited { .. } => panic!("not noted"),
         }
     }
@@ -284,35 +280,6 @@ fn warnings(what: impl FnOnce()) -> usize {
         "{said}"
     );
     said.lines().count()
-}
-
-#[test]
-fn a_full_disk_is_one_warning_and_what_comes_after_it_is_read() {
-    let state = tempfile::tempdir().unwrap();
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            unshare(CloneFlags::CLONE_NEWNS).expect("this test mounts: run it as root");
-            let none = None::<&str>;
-            mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
-            let tiny = Some("size=4096");
-            mount(none, state.path(), Some("tmpfs"), MsFlags::empty(), tiny).unwrap();
-            let journal = Journal::open(state.path(), "gw1", None);
-            assert_eq!(
-                warnings(|| {
-                    for _ in 0..100 {
-                        journal.note(&slept(10));
-                    }
-                }),
-                1
-            );
-            let fitted = texts(state.path()).len();
-            assert!(fitted > 10, "{fitted}");
-            let bigger = Some("size=65536");
-            mount(none, state.path(), none, MsFlags::MS_REMOUNT, bigger).unwrap();
-            journal.note(&slept(11));
-            assert_eq!(texts(state.path()).len(), fitted + 1);
-        });
-    });
 }
 
 #[test]

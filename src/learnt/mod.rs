@@ -217,10 +217,6 @@ mod tests {
     use std::{os::unix::fs::PermissionsExt as _, time::Duration};
 
     use netroam_platform::clock;
-    use nix::{
-        mount::{MsFlags, mount},
-        sched::{CloneFlags, unshare},
-    };
 
     use super::*;
 
@@ -382,24 +378,5 @@ mod tests {
         assert!(warning.contains("it is not a file"), "{warning}");
         store.write("gw1", &learnt()).unwrap();
         assert_eq!(store.read("gw1"), (learnt(), None));
-    }
-
-    #[test]
-    fn a_full_disk_leaves_the_old_file() {
-        // A disk of one page, seen by this thread alone.
-        unshare(CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWNS).expect("this test needs root");
-        let none = None::<&str>;
-        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
-        let (dir, store) = store();
-        let size = Some("size=64k");
-        mount(none, dir.path(), Some("tmpfs"), MsFlags::empty(), size).unwrap();
-        store.write("gw1", &learnt()).unwrap();
-        let filler = fs::write(dir.path().join("filler"), vec![0; 1 << 20]);
-        assert_eq!(filler.unwrap_err().kind(), io::ErrorKind::StorageFull);
-        let error = store.write("gw1", &Learnt::default()).unwrap_err();
-        assert!(format!("{error:#}").contains("No space left"), "{error:#}");
-        assert_eq!(store.read("gw1"), (learnt(), None));
-        assert_eq!(fs::read_dir(&store.directory).unwrap().count(), 1);
-        nix::mount::umount(dir.path()).unwrap();
     }
 }

@@ -1,7 +1,10 @@
 //! How it all ended, in words.
 
-use super::{plain, reason_text, status};
-use crate::{ssh::Ending, supervisor::Exit};
+use super::{ending_text, plain, reason_text, status};
+use crate::{
+    ssh::Ending,
+    supervisor::{Exit, Limit},
+};
 
 /// The last line, if the end needs one, and the exit status. ssh has said already what a plain ssh says.
 pub fn exit(host: &str, exit: &Exit) -> (Option<String>, u8) {
@@ -35,10 +38,29 @@ pub fn exit(host: &str, exit: &Exit) -> (Option<String>, u8) {
             ),
             status::COMMAND_LOST,
         ),
+        Exit::Limit(Limit::Starts) => ("started as often as it may be".into(), 0),
+        Exit::Limit(Limit::Lifetime) => ("kept for as long as it may be".into(), 0),
         Exit::GaveUp => return (None, status::GAVE_UP),
         Exit::Signal(_) => return (None, status::SSH),
     };
     (Some(format!("{host}: {text}")), code)
+}
+
+/// The same as the last state of a session.
+pub fn ended(exit: &Exit) -> String {
+    let text = match exit {
+        Exit::Signal(_) => "stopped".to_owned(),
+        Exit::GaveUp => "given up".to_owned(),
+        Exit::Ssh(ending) => ending_text(ending),
+        Exit::StrangeKey(_)
+        | Exit::TakenOver
+        | Exit::ContextGone
+        | Exit::PersonNeeded(_)
+        | Exit::CommandLost(_)
+        | Exit::Limit(_) => self::exit("", exit).0.unwrap_or_default(),
+    };
+    let line = text.lines().next().unwrap_or_default();
+    line.trim_start_matches(": ").to_owned()
 }
 
 fn ssh_exit(host: &str, ending: &Ending) -> (Option<String>, u8) {

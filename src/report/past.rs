@@ -1,7 +1,12 @@
 //! Words for what happened: for the journal and those who read it.
 
 use super::{plain, reason_text};
-use crate::{journal::Judged, ssh::Ending, supervisor::Reason};
+use crate::{
+    driver::Outcome,
+    journal::Judged,
+    ssh::{Ending, Forward, Side},
+    supervisor::Reason,
+};
 
 /// How a run ended.
 pub fn ending_text(ending: &Ending) -> String {
@@ -23,6 +28,20 @@ pub fn ending_text(ending: &Ending) -> String {
         Ending::ContextGone => "the session is gone on the host".into(),
         Ending::Unusable { line } => plain(line),
         Ending::EndedByUs => "ended by netroam".into(),
+    }
+}
+
+/// What became of a forward.
+pub fn forward(forward: &Forward, outcome: Outcome) -> String {
+    let where_ = match forward.side {
+        Side::Local => "here",
+        Side::Remote => "on the host",
+    };
+    let forward = plain(&forward.to_string());
+    match outcome {
+        Outcome::Missing => format!("{forward} is not to be had {where_}, asking again"),
+        Outcome::Back => format!("{forward} works again"),
+        Outcome::NotWithout => format!("{forward} is not to be had {where_}"),
     }
 }
 

@@ -245,7 +245,8 @@ pub(super) fn read_word(word: &OsStr, version: Version) -> Result<Word, BadArgs>
     Ok(Word::Complete(options))
 }
 
-fn takes_value(letter: u8, version: Version) -> bool {
+/// Whether a letter takes a value in the ssh of this `version`.
+pub(crate) fn takes_value(letter: u8, version: Version) -> bool {
     VALUED.contains(&letter) || (letter == b'P' && version >= TAGS_SINCE)
 }
 

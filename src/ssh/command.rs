@@ -8,6 +8,7 @@ use std::{
 use super::{
     args::Args,
     config::{Config, LogLevel, RequestTty},
+    master::Master,
 };
 
 /// Environment variable of ssh that carries the path of netroam's own program. A path in the environment needs no quoting.
@@ -43,6 +44,10 @@ pub struct Run<'a> {
     pub handover: bool,
     /// The command that attaches the context, as one argument; `None` runs what the user typed.
     pub attach: Option<&'a str>,
+    /// Where netroam can ask for what the run did not get when it logged in.
+    pub master: Option<&'a Master>,
+    /// netroam itself sees to the forwards that are refused.
+    pub forwards_kept: bool,
 }
 
 impl Run<'_> {
@@ -58,8 +63,16 @@ impl Run<'_> {
             "LogLevel={}",
             self.config.log_level.max(LogLevel::Debug1).name()
         ));
-        keyword("ControlMaster=no".into());
-        keyword("ControlPath=none".into());
+        if self.master.is_some() {
+            keyword("ControlMaster=yes".into());
+            keyword("ControlPersist=no".into());
+        } else {
+            keyword("ControlMaster=no".into());
+            keyword("ControlPath=none".into());
+        }
+        if self.forwards_kept {
+            keyword("ExitOnForwardFailure=no".into());
+        }
         if self.unattended {
             keyword("BatchMode=yes".into());
         }
@@ -87,6 +100,9 @@ impl Run<'_> {
                 RequestTty::Auto | RequestTty::No | RequestTty::Yes => "yes",
             };
             keyword(format!("RequestTTY={request}"));
+        }
+        if let Some(master) = self.master {
+            argv.extend(["-S".into(), master.option()]);
         }
         argv.extend(["-E".into(), self.log.as_os_str().to_owned()]);
         let ours = if self.attach.is_some() {
@@ -143,6 +159,8 @@ mod tests {
             unattended: false,
             handover: false,
             attach: None,
+            master: None,
+            forwards_kept: false,
         };
         change(&mut run);
         run.argv().join(OsStr::new(" ")).into_string().unwrap()
@@ -185,6 +203,8 @@ mod tests {
             unattended: true,
             handover: true,
             attach: Some("exec sh"),
+            master: None,
+            forwards_kept: false,
         };
         let output = Command::new("ssh")
             .arg("-G")
@@ -234,6 +254,8 @@ mod tests {
             unattended: true,
             handover: true,
             attach: None,
+            master: None,
+            forwards_kept: false,
         };
         for shell in ["bash", "zsh", "fish", "dash", "tcsh"] {
             fs::write(&said, "").unwrap();

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ffi::OsStr, path::PathBuf, process::Command, ti
 
 use anyhow::{Context as _, Result, bail};
 
-use super::args::Args;
+use super::{args::Args, forward::Forward};
 
 /// The options that must not reach `ssh -G`: `-E` would swallow its errors into a file, `-q` would silence them, `-v` would bury them.
 const NOT_FOR_G: &[u8] = b"Eqv";
@@ -70,8 +70,8 @@ pub struct Config {
     pub fork_after_authentication: bool,
     /// `BatchMode`: the user never wants to be asked.
     pub batch_mode: bool,
-    /// Local, remote and dynamic forwards, as `ssh -G` writes them; empty with `ClearAllForwardings`.
-    pub forwards: Vec<String>,
+    /// Local, remote and dynamic forwards; none with `ClearAllForwardings`.
+    pub forwards: Vec<Forward>,
 }
 
 /// `AddressFamily`.
@@ -165,13 +165,18 @@ impl Config {
         Self::parse(&String::from_utf8_lossy(&output.stdout))
     }
 
-    /// Reads the output of `ssh -G`: a keyword in lower case, a space, the value; what is unset is absent.
+    /// Reads the output of `ssh -G`: a keyword, a space, the value; what is unset is absent, and what is not known (Apple's `UseKeychain`, or newer
+    /// than this) says nothing. ssh writes keywords in lower case; `sshd -G` does so no more since 10.4 (its release notes), so any case will do.
     fn parse(said: &str) -> Result<Self> {
-        let mut values: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut values: BTreeMap<String, &str> = BTreeMap::new();
         let mut forwards = Vec::new();
         for line in said.lines() {
             let (keyword, value) = line.split_once(' ').unwrap_or((line, ""));
-            if matches!(keyword, "localforward" | "remoteforward" | "dynamicforward") {
+            let keyword = keyword.to_ascii_lowercase();
+            if matches!(
+                &*keyword,
+                "localforward" | "remoteforward" | "dynamicforward"
+            ) {
                 forwards.push(line.to_owned());
             }
             values.entry(keyword).or_insert(value);
@@ -256,7 +261,7 @@ impl Config {
             stdin_null: yes("stdinnull"),
             fork_after_authentication: yes("forkafterauthentication"),
             batch_mode: yes("batchmode"),
-            forwards,
+            forwards: Forward::all(&forwards),
         })
     }
 

@@ -200,6 +200,10 @@ fn after_login(evidence: &Evidence<'_>) -> Ending {
         | LogEvent::HostKeyChanged
         | LogEvent::HostKeyRefused
         | LogEvent::ForwardFailed(_)
+        | LogEvent::Listening(_)
+        | LogEvent::CannotListen
+        | LogEvent::Listens { .. }
+        | LogEvent::ForcedCommand
         | LogEvent::KexFailed(_)
         | LogEvent::Killed(_)
         | LogEvent::Unusable(_) => None,
@@ -279,6 +283,10 @@ fn before_login(evidence: &Evidence<'_>, status: i32) -> Ending {
             | LogEvent::RemoteExit
             | LogEvent::RemoteSignal
             | LogEvent::LoopEnded
+            | LogEvent::Listening(_)
+            | LogEvent::CannotListen
+            | LogEvent::Listens { .. }
+            | LogEvent::ForcedCommand
             | LogEvent::HostKeyChanged => {}
         }
     }

@@ -21,7 +21,9 @@ const VERBOSE: [&str; 5] = [
 /// What ssh logs of a line that comes before the banner; a number follows.
 const BEFORE_BANNER: &str = "kex_exchange_identification: banner line ";
 /// Messages that ssh logs at `INFO`, which `LogLevel=ERROR` hides.
-const INFO: [&str; 3] = ["Warning: ", "Timeout, server ", "Server: "];
+const INFO: [&str; 4] = ["Warning: ", "Timeout, server ", "Server: ", AT_EVERY_LOGIN];
+/// What 10.1 and newer say at each login to a server without a post-quantum key exchange, three lines of it (release notes of 10.1).
+const AT_EVERY_LOGIN: &str = "** ";
 
 /// What a line of the log says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,19 @@ pub enum LogEvent {
     HostKeyRefused,
     /// A forward could not be made; fatal with `ExitOnForwardFailure` only.
     ForwardFailed(String),
+    /// ssh is about to listen for this local forward, as it names it.
+    Listening(String),
+    /// It cannot.
+    CannotListen,
+    /// The server has answered whether it listens for this remote forward, as ssh names it.
+    Listens {
+        /// The end that listens.
+        forward: String,
+        /// It does.
+        granted: bool,
+    },
+    /// Whatever command is asked for, the server runs another one.
+    ForcedCommand,
     /// The two sides have no algorithm in common.
     KexFailed(String),
     /// ssh was ended by a signal of this name or number.
@@ -77,11 +92,20 @@ pub struct LogLine {
     pub shown: bool,
 }
 
+impl LogLine {
+    /// Whether it says what it said at the last login, and will say at the next: once is enough for somebody who roams all day.
+    pub fn is_said_at_every_login(&self) -> bool {
+        self.text.starts_with(AT_EVERY_LOGIN)
+    }
+}
+
 /// Cuts the log into lines as it comes.
 #[derive(Debug)]
 pub struct LogReader {
     level: LogLevel,
     pending: Vec<u8>,
+    /// The channel of the session itself: commands that netroam runs beside it end, too.
+    session: Option<String>,
 }
 
 impl LogReader {
@@ -90,7 +114,16 @@ impl LogReader {
         Self {
             level,
             pending: Vec::new(),
+            session: None,
         }
+    }
+
+    /// The same for a run that has neither a shell nor a command of its own (`-N`): whatever command ends there was netroam's.
+    #[must_use]
+    pub fn without_command(mut self) -> Self {
+        // The name of no channel.
+        self.session = Some(String::new());
+        self
     }
 
     /// Takes what was read from the fifo, in pieces of any size, and returns the lines that are complete now.
@@ -111,8 +144,13 @@ impl LogReader {
     /// Returns the last line if it had no end; for when ssh is gone.
     pub fn finish(&mut self) -> Option<LogLine> {
         let text = plain(&std::mem::take(&mut self.pending));
+        if self.session.is_none() {
+            self.session = session_channel(&text).map(str::to_owned);
+        }
+        let beside = ended_channel(&text)
+            .is_some_and(|channel| self.session.as_deref().is_some_and(|own| own != channel));
         (!text.is_empty()).then(|| LogLine {
-            event: event(&text),
+            event: event(&text).filter(|_| !beside),
             shown: level_of(&text) <= self.level && self.level > LogLevel::Quiet,
             text,
         })
@@ -126,6 +164,36 @@ pub fn plain(bytes: &[u8]) -> String {
         .chars()
         .map(|c| if c == '\t' || !c.is_control() { c } else { '?' })
         .collect()
+}
+
+/// The channel that this line opens for a command or a shell (channels.c).
+fn session_channel(line: &str) -> Option<&str> {
+    let (channel, what) = line
+        .strip_prefix("debug1: channel ")?
+        .split_once(": new ")?;
+    what.contains("[client-session]").then_some(channel)
+}
+
+/// The channel whose command says in this line how it ended (clientloop.c).
+fn ended_channel(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("debug1: client_input_channel_req: channel ")?;
+    let (channel, what) = rest.split_once(" rtype ")?;
+    what.starts_with("exit-").then_some(channel)
+}
+
+/// Whether a line is about a forward that could not be made, as far as it says so to a user (channels.c, misc.c, mux.c, ssh.c).
+pub fn is_about_forward(line: &str) -> bool {
+    is_about_asking_again(line)
+        || line.starts_with("Warning: remote port forwarding failed")
+        || line.starts_with("Could not request local forwarding")
+        || line.starts_with("bind [")
+        || line.starts_with("channel_setup_fwd_listener")
+        || line.starts_with("unix_listener: ")
+}
+
+/// Whether only somebody who asks over the control socket causes such a line (mux.c).
+pub fn is_about_asking_again(line: &str) -> bool {
+    line.starts_with("mux_")
 }
 
 /// Whether a plain ssh at this level says goodbye on a terminal (clientloop.c). netroam runs ssh at `DEBUG1`, at which it always does.
@@ -175,6 +243,29 @@ fn debug_event(debug: &str) -> Option<LogEvent> {
         // kex.c; an exchange by GSSAPI, which some distributions add, has no host key.
         "SSH2_MSG_NEWKEYS received" => Some(LogEvent::KeyExchanged),
         "Entering interactive session." => Some(LogEvent::SessionStarted),
+        // ssh.c, ssh_init_forwarding and ssh_confirm_remote_forward.
+        _ if debug.starts_with("Local connections to ") => {
+            let (listen, _) = debug
+                .strip_prefix("Local connections to ")?
+                .split_once(" forwarded to ")?;
+            Some(LogEvent::Listening(listen.to_owned()))
+        }
+        _ if debug.starts_with("remote forward ") => {
+            let (granted, rest) = debug
+                .strip_prefix("remote forward ")?
+                .split_once(" for: ")?;
+            let (listen, _) = rest.strip_prefix("listen ")?.split_once(", connect ")?;
+            Some(LogEvent::Listens {
+                forward: listen.to_owned(),
+                granted: granted == "success",
+            })
+        }
+        // auth-options.c of the server: what the line of the key in authorized_keys allows.
+        _ if debug.starts_with("Remote: ") => {
+            let (_, options) = debug.split_once(": key options: ")?;
+            let forced = options.split(' ').any(|option| option == "command");
+            forced.then_some(LogEvent::ForcedCommand)
+        }
         _ if debug.starts_with("Exit status ") => Some(LogEvent::LoopEnded),
         _ if debug.starts_with("client_input_channel_req: ")
             && debug.contains(" rtype exit-status ") =>
@@ -218,6 +309,12 @@ fn event(line: &str) -> Option<LogEvent> {
     }
     if line == "Host key verification failed." {
         return Some(LogEvent::HostKeyRefused);
+    }
+    // channels.c and misc.c; a line for each address before it says why.
+    if (line.starts_with("channel_setup_fwd_listener") && line.contains(": cannot listen to "))
+        || starts(&["unix_listener: "])
+    {
+        return Some(LogEvent::CannotListen);
     }
     if starts(&[
         "Could not request local forwarding",
@@ -274,127 +371,4 @@ fn event(line: &str) -> Option<LogEvent> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn read(level: LogLevel, bytes: &[u8]) -> Vec<LogLine> {
-        let mut reader = LogReader::new(level);
-        let mut lines = reader.feed(bytes);
-        lines.extend(reader.finish());
-        lines
-    }
-
-    #[test]
-    fn lines_are_understood() {
-        for (line, expected) in [
-            (
-                "Authenticated to h ([::1]:22) using \"publickey\".",
-                Some(LogEvent::Authenticated),
-            ),
-            (
-                "debug1: kex_exchange_identification: banner line 0: Not allowed at this time",
-                Some(LogEvent::TurnedAway("Not allowed at this time".into())),
-            ),
-            (
-                "debug1: kex_exchange_identification: banner line 0: Welcome",
-                None,
-            ),
-            (
-                "debug1: Remote protocol version 2.0, remote software version OpenSSH_9.2p1",
-                Some(LogEvent::Greeted),
-            ),
-            (
-                "debug1: SSH2_MSG_NEWKEYS received",
-                Some(LogEvent::KeyExchanged),
-            ),
-            (
-                "debug1: client_input_channel_req: channel 0 rtype exit-status reply 0",
-                Some(LogEvent::RemoteExit),
-            ),
-            (
-                "debug1: client_input_channel_req: channel 0 rtype exit-signal reply 0",
-                Some(LogEvent::RemoteSignal),
-            ),
-            ("debug1: Exit status -1", Some(LogEvent::LoopEnded)),
-            ("debug1: Sending command: echo Killed by signal 9.", None),
-            ("Killed by signal 15.", Some(LogEvent::Killed("15".into()))),
-            (
-                "Host key verification failed.",
-                Some(LogEvent::HostKeyRefused),
-            ),
-            ("whatever the future brings", None),
-        ] {
-            assert_eq!(event(line), expected, "{line}");
-        }
-    }
-
-    #[test]
-    fn what_a_plain_ssh_would_have_shown() {
-        for (line, from) in [
-            ("debug1: x", LogLevel::Debug1),
-            ("debug3: x", LogLevel::Debug3),
-            ("Authenticated to h", LogLevel::Verbose),
-            (
-                "Warning: Permanently added 'h' (ED25519) to the list of known hosts.",
-                LogLevel::Info,
-            ),
-            ("Host key verification failed.", LogLevel::Fatal),
-        ] {
-            for level in [
-                LogLevel::Quiet,
-                LogLevel::Fatal,
-                LogLevel::Error,
-                LogLevel::Info,
-                LogLevel::Verbose,
-                LogLevel::Debug1,
-                LogLevel::Debug3,
-            ] {
-                assert_eq!(
-                    read(level, line.as_bytes())[0].shown,
-                    level >= from,
-                    "{line} at {level:?}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn nothing_in_a_line_moves_the_terminal() {
-        let lines = read(
-            LogLevel::Info,
-            "a\u{1b}]0;x\u{7}b\u{9b}2J\tc\r\nd".as_bytes(),
-        );
-        assert_eq!(
-            lines
-                .iter()
-                .map(|line| line.text.as_str())
-                .collect::<Vec<_>>(),
-            ["a?]0;x?b?2J\tc", "d"]
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_in_any_pieces_make_the_same_lines(bytes: Vec<u8>, cut in 0usize..100) {
-            let mut reader = LogReader::new(LogLevel::Info);
-            let cut = cut.min(bytes.len());
-            let mut lines = reader.feed(&bytes[..cut]);
-            lines.extend(reader.feed(&bytes[cut..]));
-            lines.extend(reader.finish());
-            let escapes = lines.iter().any(|line| line.text.contains('\u{1b}'));
-            prop_assert!(!escapes);
-            prop_assert_eq!(lines, read(LogLevel::Info, &bytes));
-        }
-    }
-
-    #[test]
-    fn a_line_without_end_stays_bounded() {
-        let mut reader = LogReader::new(LogLevel::Info);
-        for _ in 0..1000 {
-            assert!(reader.feed(&[b'x'; 1000]).is_empty());
-        }
-        assert_eq!(reader.finish().unwrap().text.len(), LONGEST_LINE);
-    }
-}
+mod tests;

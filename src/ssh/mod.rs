@@ -5,7 +5,9 @@ pub mod command;
 pub mod config;
 pub mod dial;
 pub mod ending;
+pub mod forward;
 pub mod log;
+pub mod master;
 pub mod split;
 pub mod version;
 
@@ -14,5 +16,7 @@ pub use command::Run;
 pub use config::{AddressFamily, Config, SessionType};
 pub use dial::{Dial, Hop};
 pub use ending::{Ending, Evidence, classify};
+pub use forward::{Forward, Side};
 pub use log::{LogEvent, LogLine, LogReader};
+pub use master::Master;
 pub use version::Version;

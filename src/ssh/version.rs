@@ -95,7 +95,11 @@ mod tests {
                 "OpenSSH_9.2p1 Debian-2+deb12u10, OpenSSL 3.0.19 27 Jan 2026",
                 Some((9, 2)),
             ),
+            // As macOS 13, 15 and 26 have it.
+            ("OpenSSH_9.0p1, LibreSSL 3.3.6", Some((9, 0))),
+            ("OpenSSH_9.9p2, LibreSSL 3.3.6", Some((9, 9))),
             ("OpenSSH_10.0p2, LibreSSL 3.3.6", Some((10, 0))),
+            ("OpenSSH_10.2p1, LibreSSL 3.3.6", Some((10, 2))),
             ("OpenSSH_8.7, LibreSSL 3.4", Some((8, 7))),
             ("Dropbear v2022.83", None),
             ("OpenSSH_x.y", None),

@@ -125,12 +125,13 @@ impl Cadence {
 
     /// The server refused, or could not be tried: back off.
     pub(super) fn refused(&mut self, now: Time, jitter: f64) {
-        let step = usize::try_from(self.refusals).unwrap_or(usize::MAX);
-        let wait = REFUSED
-            .get(step)
-            .copied()
-            .unwrap_or_else(|| REFUSED_LAST.mul_f64(0.8 + 0.4 * jitter));
+        let wait = step_of_refusal(self.refusals, jitter);
         self.refusals = self.refusals.saturating_add(1);
+        self.plan(now + wait);
+    }
+
+    /// The next attempt is due after this wait, unless something relevant changes.
+    pub(super) fn after(&mut self, now: Time, wait: Duration) {
         self.plan(now + wait);
     }
 
@@ -166,6 +167,13 @@ impl Cadence {
             self.refilled = self.refilled + REFILL * earned;
         }
     }
+}
+
+/// How long to wait after a refusal that had so many before it.
+pub(super) fn step_of_refusal(before: u32, jitter: f64) -> Duration {
+    let step = usize::try_from(before).unwrap_or(usize::MAX);
+    let last = || REFUSED_LAST.mul_f64(0.8 + 0.4 * jitter);
+    REFUSED.get(step).copied().unwrap_or_else(last)
 }
 
 #[cfg(test)]

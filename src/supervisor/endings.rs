@@ -63,9 +63,23 @@ impl Supervisor {
     }
 
     fn ended_by_itself(&mut self, now: Time, ending: Ending, unacknowledged: bool) {
+        let Some(ending) = self.by_rules(now, ending) else {
+            return;
+        };
         match ending {
-            Ending::Denied { why } if self.lost.is_some() && self.settings.attended => {
+            Ending::Denied { why }
+                if self.lost.is_some() && self.settings.attended || self.settings.unattended() =>
+            {
                 self.park(Need::Question(why));
+            }
+            Ending::HostKeyChanged if self.settings.unattended() => {
+                self.park(Need::Question("the host key has changed".into()));
+            }
+            Ending::HostKeyRefused if self.settings.unattended() => {
+                self.park(Need::Question("the host key was not accepted".into()));
+            }
+            Ending::Unusable { line } if self.settings.unattended() => {
+                self.park(Need::Question(line));
             }
             Ending::HostKeyChanged => {
                 let strange = self.strange_path().map(Exit::StrangeKey);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use netroam_platform::{Lookup, NoPath, Path, Snapshot};
 
-use super::{Again, Connection, Wanted};
+use super::{Again, Connection, Limit, Wanted};
 use crate::{
     connect::{Failure, Sign},
     ssh::Ending,
@@ -91,6 +91,15 @@ pub enum Input {
     },
     /// A person pressed a key while no run owned the terminal.
     Person(Wish),
+    /// Somebody wants another run now: in place of a live one only where it says why that is to end.
+    Restart(Option<String>),
+    /// What goes through a run's forwards does not come back.
+    Mute {
+        /// Which run.
+        run: RunId,
+        /// How it showed.
+        why: String,
+    },
     /// netroam has to go, because of this signal (its number).
     Quit(i32),
 }
@@ -102,7 +111,7 @@ pub enum Answer {
     Alive,
     /// Nothing came back in time.
     Silent,
-    /// netroam does not hold this connection and cannot ask.
+    /// netroam does not hold this connection and cannot ask, or the system does not show what came of the question.
     Unaskable,
 }
 
@@ -359,6 +368,8 @@ pub enum Exit {
     PersonNeeded(String),
     /// The connection of a plain remote command was lost; it may have run, and is not run again.
     CommandLost(Reason),
+    /// A limit that the user set is reached.
+    Limit(Limit),
     /// A person gave up while the session was not attached.
     GaveUp,
     /// Ended by this signal.

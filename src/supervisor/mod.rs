@@ -22,6 +22,7 @@ mod fact;
 mod judge;
 mod login;
 mod reach;
+mod restarts;
 mod run;
 mod seek;
 mod via;
@@ -31,11 +32,13 @@ pub use fact::{
     Stage, Status, Wish,
 };
 pub use judge::{Connection, Verdict, judge};
+pub use restarts::{Limit, Restarts};
 pub use via::{Via, Wanted};
 
 use crate::connect::Failure;
 use cadence::Cadence;
 use reach::Reach;
+use restarts::Rules;
 use run::{Run, State, found};
 
 /// A run that ends sooner than this after authentication counts as a refusal, so that a server which drops us at once is not hammered.
@@ -90,10 +93,19 @@ pub struct Settings {
     pub seed: u64,
 }
 
+impl Settings {
+    /// A person can say that it is to try again, but nobody can be asked anything: what a person may mend is waited for, be it the first time.
+    pub(crate) fn unattended(&self) -> bool {
+        self.attended && !self.askable
+    }
+}
+
 /// Keeps one session connected. See the module's documentation.
 #[derive(Debug)]
 pub struct Supervisor {
     settings: Settings,
+    /// What decides before everything else about the end of a run.
+    rules: Option<Rules>,
     look: Option<Look>,
     phase: Phase,
     /// Runs that were told to end and are not gone yet.
@@ -166,6 +178,7 @@ impl Supervisor {
             small: None,
             hung: 0,
             settings,
+            rules: None,
             look: None,
             phase: Phase::Seeking,
             ending: BTreeMap::new(),
@@ -189,6 +202,7 @@ impl Supervisor {
 
     /// Takes a fact.
     pub fn handle(&mut self, now: Time, input: Input) {
+        self.begin(now);
         match (&self.phase, input) {
             (Phase::Over, _) => {}
             (_, Input::Looked(look)) => self.looked(now, look),
@@ -226,12 +240,16 @@ impl Supervisor {
             ) => self.ended(now, run, ending, unacknowledged),
             (_, Input::Probed { run, answer }) => self.probed(now, run, answer),
             (_, Input::Person(wish)) => self.person(now, wish),
+            (_, Input::Restart(live)) => self.restart(now, live),
+            (_, Input::Mute { run, why }) => self.restart_run(now, run, why),
             (_, Input::Quit(signal)) => self.finish(Exit::Signal(signal)),
         }
+        self.stop_at_limit(now);
     }
 
     /// Tells that time has passed. Harmless when nothing is due.
     pub fn handle_timeout(&mut self, now: Time) {
+        self.stop_at_limit(now);
         if let Some((run, Some(_))) = self
             .silenced
             .filter(|(_, until)| until.is_some_and(|until| until <= now))
@@ -276,7 +294,11 @@ impl Supervisor {
         };
         let silenced = self.silenced.and_then(|(_, until)| until);
         let dial = self.cadence.next().filter(|_| self.may_dial());
-        [run, silenced, dial].into_iter().flatten().min()
+        let rules = self.rules.as_ref();
+        let limit = rules
+            .filter(|_| !matches!(self.phase, Phase::Over))
+            .and_then(Rules::end);
+        [run, silenced, dial, limit].into_iter().flatten().min()
     }
 
     fn looked(&mut self, now: Time, look: Look) {

@@ -208,6 +208,9 @@ impl Supervisor {
         if self.reached == Some(attempt) {
             self.reached = None;
         }
+        if self.failed_at_start(now, &failure) {
+            return;
+        }
         if let Reach::Not(why) = self.reach()
             && matches!(self.phase, Phase::Seeking)
         {
@@ -314,6 +317,7 @@ impl Supervisor {
 
     fn start(&mut self, now: Time, over: Option<(AttemptId, Connection)>) {
         self.runs += 1;
+        self.note_start(now);
         let run = RunId(self.runs);
         let (over, connection) = over.map_or((None, None), |(attempt, connection)| {
             (Some(attempt), Some(connection))

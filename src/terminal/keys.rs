@@ -62,6 +62,7 @@ impl Keys {
             match self.input.try_read(&mut buffer) {
                 // With VMIN = 0, nothing is what a read finds when the key was thrown away meanwhile.
                 Ok(Some(0) | None) => {}
+                Ok(Some(_)) if self.terminal.answering() => {}
                 Ok(Some(count)) => return Ok(key(&buffer[..count])),
                 // What a terminal says that was hung up just now.
                 Err(error) if error.raw_os_error() == Some(Errno::EIO as i32) => {

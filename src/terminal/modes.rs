@@ -11,11 +11,16 @@ const PARTS: &[(&str, &str)] = &[
     ("\x1b]8;;\x1b\\", "no hyperlink (OSC 8)"),
     // While it is on, the terminal shows nothing new.
     ("\x1b[?2026l", "synchronized update off"),
-    // kitty's keyboard protocol keeps a stack of flags for each screen, so it is emptied here and again on the main screen.
-    ("\x1b[<99u\x1b[=0u", "kitty keyboard off (alternate screen)"),
+    // kitty's keyboard protocol keeps a stack of flags for each screen, so it is emptied here and again on the main screen. Terminals that do not know
+    // it may take any CSI u for "restore the cursor" (SwiftTerm#500, ConEmu#2609; Terminal.app knows neither: ansi-escapes#16), hence saved first.
+    (
+        "\x1b7\x1b[<99u\x1b[=0u",
+        "kitty keyboard off (DECSC, alternate screen)",
+    ),
     // Saved first, because leaving the alternate screen restores the cursor, and on the main screen that would move it.
     ("\x1b7\x1b[?1049l", "main screen (DECSC, 1049)"),
     ("\x1b[<99u\x1b[=0u", "kitty keyboard off (main screen)"),
+    // Where it is read as SGR 4 (xterm.js#1147), the last part takes the underline back.
     ("\x1b[>4;0m", "modifyOtherKeys off"),
     // After the alternate screen is left: some terminals bring the mouse back with the main screen.
     (
@@ -47,6 +52,16 @@ const PARTS: &[(&str, &str)] = &[
     ("\x1b(B\x0f", "ASCII in G0, and G0 in use (SCS, SI)"),
     ("\x1b[0m", "no colours (SGR)"),
 ];
+
+/// What tells a terminal in tmux's control mode that tmux is gone, and shows nothing on one that is not in it. To be written before [`reset`].
+///
+/// tmux begins with `DCS 1000 p` and ends with a line `%exit` and ST (tmux's wiki, "Control Mode"), which a lost connection keeps back. iTerm2 takes
+/// nothing but a line that begins with `%exit` for the end, not ST (VT100TmuxParser.m), and gives up with a complaint on a line that does not begin with
+/// `%`, an empty one too, while it skips one that does (TmuxGateway.m). Others take ST (wezterm#8172), or know no control mode and are in a DCS.
+///
+/// So: `%` makes the half of a line that may have come a line that is skipped, or begins one; BS and ECH take it off the screen of a terminal that shows
+/// it; DCS hides `%exit` from that, and ends at ST. The line discipline makes CR LF of LF; iTerm2 drops each CR.
+pub const LEAVE_CONTROL_MODE: &str = "%\x08\x1b[X\x1bP\n%exit\n\x1b\\";
 
 /// The whole reset, to be written after a run that did not end by itself.
 pub fn reset() -> String {
@@ -106,6 +121,47 @@ mod tests {
         }
         assert_eq!(terminal.screen().cursor_position(), (9, 0));
         assert!(terminal.screen().contents().starts_with('x'));
+    }
+
+    #[test]
+    fn control_mode_is_left_and_where_there_is_none_nothing_is_seen() {
+        let mut terminal = terminal();
+        let before = view(&terminal);
+        terminal.process(LEAVE_CONTROL_MODE.as_bytes());
+        assert_eq!(view(&terminal), before);
+        // In the middle of a line of tmux's.
+        terminal.process(b"\x1bP1000p%begin 1 2 0\r\n%end 1 2 0\r\n%output %0 ha");
+        terminal.process(LEAVE_CONTROL_MODE.as_bytes());
+        assert_eq!(view(&terminal), before);
+        terminal.process(b"!");
+        assert!(terminal.screen().contents().ends_with("ls!"));
+        // What iTerm2 makes of it: lines, of which it refuses those without %, and one that is the end.
+        for half in ["", "%output %0 ha", "%output %0 all\r\n"] {
+            let lines = format!("{half}{LEAVE_CONTROL_MODE}");
+            let lines: Vec<_> = lines.split('\n').collect();
+            let (rest, lines) = lines.split_last().unwrap();
+            let (end, skipped) = lines.split_last().unwrap();
+            assert_eq!((*end, *rest), ("%exit", "\x1b\\"));
+            assert!(skipped.iter().all(|line| line.starts_with('%')));
+        }
+    }
+
+    /// A terminal that reads what it does not know as what it does: CSI with a private marker as CSI without one.
+    #[test]
+    fn who_misreads_the_private_sequences_is_not_harmed() {
+        let mut terminal = terminal();
+        let before = view(&terminal);
+        // vt100 knows no CSI u; where it is "restore the cursor", it is ESC 8.
+        let misread = reset()
+            .replace("\x1b[<99u", "\x1b8")
+            .replace("\x1b[=0u", "\x1b8")
+            .replace("\x1b[>4;0m", "\x1b[4;0m\x1b[4m");
+        terminal.process(b"\x1b7\r\nmore");
+        let after = view(&terminal);
+        terminal.process(misread.as_bytes());
+        assert_eq!(view(&terminal), after);
+        assert_ne!(after, before);
+        assert!(!terminal.screen().underline());
     }
 
     #[test]

@@ -36,6 +36,14 @@ impl Status<io::Stderr> {
     pub fn stderr() -> Self {
         Self::on(io::stderr())
     }
+
+    /// A plain line for each change on standard error, even if that is a terminal: it is not this session's alone.
+    pub fn lines() -> Self {
+        Self {
+            live: false,
+            ..Self::stderr()
+        }
+    }
 }
 
 impl<W: Write + AsFd> Status<W> {

@@ -6,8 +6,10 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     rc::Rc,
+    time::Duration,
 };
 
+use netroam_platform::clock::{self, Time};
 use nix::{
     errno::Errno,
     sys::{
@@ -21,6 +23,11 @@ use nix::{
 };
 
 use super::{keys::Keys, modes};
+
+/// For so long after control mode was left, what comes from the terminal is its own, and no key: iTerm2 answers the end of tmux with an empty line, as
+/// tmux 3.2 and newer want it (TmuxGateway.m), and may still have commands for it under way (iterm2 issue 5632). It is a matter of milliseconds;
+/// nobody reads a line and presses Enter within a second.
+const ANSWERING: Duration = Duration::from_secs(1);
 
 /// What to give back after a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +48,10 @@ pub struct Terminal {
     /// Where a run's programs write, if that is a terminal.
     screen: Option<File>,
     saved: Termios,
+    /// Runs put it into tmux's control mode.
+    control: bool,
+    /// Until then it answers to the end of control mode.
+    answering: Cell<Option<Time>>,
     /// A run has the terminal.
     lent: Cell<bool>,
     /// The modes at the moment of a stop.
@@ -69,9 +80,25 @@ impl Terminal {
             tty: tty.try_clone_to_owned()?,
             screen,
             saved,
+            control: false,
+            answering: Cell::new(None),
             lent: Cell::new(false),
             stopped: RefCell::new(None),
         })
+    }
+
+    /// The same terminal, which runs put into tmux's control mode (`tmux -CC`): it is told when tmux is gone, and what it answers is no key.
+    #[must_use]
+    pub fn for_control_mode(mut self) -> Self {
+        self.control = true;
+        self
+    }
+
+    /// Whether what comes from the terminal is its own answer to the end of control mode.
+    pub(super) fn answering(&self) -> bool {
+        self.answering
+            .get()
+            .is_some_and(|until| clock::now() < until)
     }
 
     /// Whether the terminal is ours to touch: our process group is the one in its foreground.
@@ -93,7 +120,9 @@ impl Terminal {
     /// # Errors
     /// Those of tcsetattr(3) and write(2): the terminal is gone.
     pub fn restore(&self, reset: Reset) -> io::Result<()> {
-        self.lent.set(false);
+        if self.lent.replace(false) && self.control {
+            self.answering.set(Some(clock::now() + ANSWERING));
+        }
         if !self.foreground() {
             return Ok(());
         }
@@ -101,6 +130,9 @@ impl Terminal {
         match (reset, &self.screen) {
             (Reset::Modes, Some(screen)) => {
                 let mut screen: &File = screen;
+                if self.control {
+                    screen.write_all(modes::LEAVE_CONTROL_MODE.as_bytes())?;
+                }
                 screen.write_all(modes::reset().as_bytes())
             }
             (Reset::Modes, None) | (Reset::TermiosOnly, _) => Ok(()),

@@ -1,18 +1,25 @@
 //! netroam itself on real networks: namespaces, kernel events, real sshd, screen and tmux, real terminals.
+
+#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
 
 mod absent_vpn;
 mod alerts;
+mod control_mode;
 mod dialler;
 mod endings;
+mod forwards;
 mod guarding;
 mod log;
+mod many;
 mod moves;
 mod names;
 mod noise;
 mod outages;
 mod people;
+mod polling;
 mod portals;
+mod ports;
 mod processes;
 mod sessions;
 mod sleep;

@@ -1,10 +1,13 @@
 //! What becomes of the processes when one of them is signalled, killed, stopped, or loses its terminal.
 
-use std::os::unix::process::ExitStatusExt as _;
+use std::{fs, os::unix::process::ExitStatusExt as _, process::Stdio};
 
 use netroam_lab::{Lab, Net, Proc};
 use netroam_platform::clock;
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
 use super::support::{
     SOON, answered, at_home, ended, eventually, netroam, nothing_left, ours, own, prompt,
@@ -188,4 +191,49 @@ fn tilde_ctrl_z_and_ctrl_z_give_the_shell_its_terminal_and_fg_takes_it_back() {
     nothing_left(&lab);
     terminal.type_keys("exit\r").unwrap();
     assert!(terminal.wait_exit(soon).unwrap().success());
+}
+
+/// As a launchd agent or a systemd unit has it.
+#[test]
+fn without_a_terminal_and_without_input_it_keeps_forwards_until_it_is_told_to_end() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    // The host key is known from here on.
+    ended(&lab, &mut watch(&lab, &[], &["work", "true"]));
+    let there = lab.home_dir().join("there");
+    let config = lab.ssh_config();
+    let mut command = lab.command(netroam().to_str().unwrap());
+    command.arg("watch").arg("-F").arg(&config);
+    command.args([
+        "-N",
+        "-L",
+        "8080:127.0.0.1:22",
+        "-o",
+        "PermitLocalCommand=yes",
+    ]);
+    command
+        .arg("-o")
+        .arg(format!("LocalCommand=echo >> {}", there.display()));
+    command
+        .arg("work")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    let child = lab.spawn(command.stderr(Stdio::piped())).unwrap();
+    let times = |count| {
+        eventually("ssh to have logged in", || {
+            fs::read_to_string(&there).is_ok_and(|lines| lines.lines().count() == count)
+        });
+    };
+    times(1);
+    lab.move_to(Net::Cafe).unwrap();
+    times(2);
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.signal(), Some(Signal::SIGTERM as i32));
+    nothing_left(&lab);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.lines().all(|line| line.starts_with("netroam: work: ")),
+        "{said}"
+    );
 }

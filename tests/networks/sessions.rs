@@ -46,7 +46,7 @@ fn each_terminal_has_a_session_of_its_own_and_one_in_use_is_refused_or_taken_ove
 }
 
 /// netroam as on another laptop: nothing of its home is that of the first.
-fn other_laptop(lab: &Lab, context: &str) -> Terminal {
+pub(crate) fn other_laptop(lab: &Lab, context: &str) -> Terminal {
     let home = lab.dir().join("other");
     std::fs::create_dir_all(&home).unwrap();
     let home = home.to_str().unwrap();

@@ -95,6 +95,12 @@ fn bad_words_are_refused_in_one_line() {
             "netroam: hint: ",
             2,
         ),
+        (
+            &["--context", "tmux-cc", "--scrollback", "native", "work"],
+            "--scrollback has no meaning with --context tmux-cc",
+            "netroam: hint: leave --scrollback out",
+            2,
+        ),
     ] {
         refused(&lab, words, line, hint, status);
     }
@@ -138,7 +144,7 @@ fn files_that_cannot_be_used_are_named() {
     }
     let (said, _) = run(&lab, &["--config", wrong, "work"], &[]);
     assert!(
-        said.contains("line 2, column 1: unknown field `stal`"),
+        said.contains("line 2, column 1: unknown key `stal`, did you mean `stall`?"),
         "{said}"
     );
 }
@@ -215,4 +221,26 @@ fn a_name_that_is_none_here_is_waited_for_and_an_address_that_is_not_ours_is_nam
     piped.wait_for_stderr("192.0.2.1", SOON).unwrap();
     let said = piped.stderr();
     assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
+fn a_directory_with_a_long_name_costs_no_session() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    // Longer than the name of a Unix socket may be anywhere (sun_path of unix(7): 108 bytes; 104 on macOS).
+    let long = lab.dir().join("x".repeat(100));
+    fs::create_dir(&long).unwrap();
+    let config = lab.ssh_config();
+    let words = ["-F", config.to_str().unwrap(), "work", "exit 7"];
+    let env = [("XDG_RUNTIME_DIR", long.to_str().unwrap())];
+    let (said, code) = run(&lab, &words, &env);
+    assert_eq!(code, Some(7), "{said}");
+    let (first, rest) = said.split_once('\n').unwrap();
+    assert!(
+        first.starts_with("netroam: netroam why cannot ask: no socket in ")
+            && first.contains(env[0].1)
+            && first.ends_with(" (path must be shorter than SUN_LEN)"),
+        "{said}"
+    );
+    assert!(!rest.contains("netroam:"), "{said}");
 }

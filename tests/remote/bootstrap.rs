@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// One laptop's session on a server.
-struct Laptop<'a> {
+pub(crate) struct Laptop<'a> {
     server: &'a Server,
     shell: &'a str,
     mux: Mux,
@@ -29,7 +29,7 @@ struct Laptop<'a> {
 }
 
 impl<'a> Laptop<'a> {
-    fn new(server: &'a Server, shell: &'a str, mux: Mux, name: &str) -> Self {
+    pub(crate) fn new(server: &'a Server, shell: &'a str, mux: Mux, name: &str) -> Self {
         Self {
             server,
             shell,
@@ -39,7 +39,7 @@ impl<'a> Laptop<'a> {
         }
     }
 
-    fn command(&self, when: When) -> String {
+    pub(crate) fn command(&self, when: When) -> String {
         Attach {
             name: &self.name,
             mux: self.mux,
@@ -50,11 +50,11 @@ impl<'a> Laptop<'a> {
         .command()
     }
 
-    fn attach(&self, when: When) -> Client {
+    pub(crate) fn attach(&self, when: When) -> Client {
         self.attach_with(when, &[], |_| {})
     }
 
-    fn attach_with(
+    pub(crate) fn attach_with(
         &self,
         when: When,
         options: &[&str],
@@ -82,7 +82,7 @@ impl<'a> Laptop<'a> {
         )
     }
 
-    fn detach(&self, client: &mut Client) {
+    pub(crate) fn detach(&self, client: &mut Client) {
         // tmux takes keys that come within a millisecond for a paste, and neither answers to its prefix: wait for silence before each.
         for key in [
             if self.mux == Mux::Tmux {
@@ -99,7 +99,7 @@ impl<'a> Laptop<'a> {
     }
 
     /// The sshd of the last connection, as the owner file has it.
-    fn owner(&self) -> (String, String) {
+    pub(crate) fn owner(&self) -> (String, String) {
         let file = fs::read_dir(self.server.home(self.shell).join(".ssh"))
             .unwrap()
             .map(|entry| entry.unwrap().path())
@@ -124,7 +124,7 @@ impl Drop for Agent {
 }
 
 /// Types a sum until its result is there: the shell in the context answers.
-fn answers(client: &mut Client, sum: u32) {
+pub(crate) fn answers(client: &mut Client, sum: u32) {
     let result = (sum + 1).to_string();
     for _ in 0..5 {
         client.type_in(&format!("expr {sum} + 1\r"));

@@ -56,6 +56,8 @@ impl Watched {
                     unattended,
                     handover: server.is_some(),
                     attach: None,
+                    master: None,
+                    forwards_kept: false,
                 }
                 .argv()
             },

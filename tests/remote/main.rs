@@ -1,7 +1,8 @@
 //! Real ssh, sshd, screen, tmux and login shells, on loopback.
 //!
-//! Needs root, sshd, screen, tmux, zsh, fish, tcsh and util-linux; fails with a clear message where one is missing.
+//! Needs root, sshd, screen, tmux, zsh, fish, tcsh, mksh, ksh93, busybox and util-linux; fails with a clear message where one is missing.
 
+#![cfg(target_os = "linux")]
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -11,4 +12,6 @@
 mod bootstrap;
 mod client;
 mod endings;
+mod mac;
+mod recipe;
 mod server;

@@ -15,10 +15,23 @@ use std::{
 
 use tempfile::TempDir;
 
-/// The login shells that have a user of their own, named `nr-SHELL`.
-pub(crate) const SHELLS: [&str; 5] = ["bash", "zsh", "fish", "dash", "tcsh"];
+/// The login shells that have a user of their own, named `nr-SHELL`; `ash` is busybox's.
+pub(crate) const SHELLS: [&str; 8] = [
+    "bash", "zsh", "fish", "dash", "tcsh", "mksh", "ksh93", "ash",
+];
 /// Ids that no distribution gives out to people (Debian policy 9.2.2: 60000-64999 are for packages, on demand).
 const FIRST_ID: u32 = 61_300;
+
+/// What a server has in the place of a program of /usr/bin.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Instead<'a> {
+    /// Nothing that can be run.
+    Nothing,
+    /// Another program, under this name.
+    Program(&'a str),
+    /// A script, in which `REAL` is the program itself; it may also be none that is there.
+    Script(&'a str),
+}
 
 /// A running sshd; dropping it ends it and everything in it.
 #[derive(Debug)]
@@ -38,16 +51,30 @@ impl Server {
 
     /// Starts one on which these programs of /usr/bin cannot be run.
     pub(crate) fn without(hidden: &[&str]) -> Self {
+        let hidden: Vec<_> = hidden
+            .iter()
+            .map(|name| (*name, Instead::Nothing))
+            .collect();
+        Self::with(&hidden)
+    }
+
+    /// Starts one on which these programs of /usr/bin are others.
+    pub(crate) fn with(others: &[(&str, Instead<'_>)]) -> Self {
         for program in [
             "/usr/sbin/sshd",
             "/usr/bin/screen",
             "/usr/bin/tmux",
             "/usr/bin/unshare",
+            "/usr/bin/busybox",
         ]
         .map(PathBuf::from)
         .into_iter()
-        .chain(SHELLS.map(|shell| Path::new("/usr/bin").join(shell)))
-        {
+        .chain(
+            SHELLS
+                .into_iter()
+                .filter(|shell| *shell != "ash")
+                .map(|shell| Path::new("/usr/bin").join(shell)),
+        ) {
             assert!(program.exists(), "this test needs {}", program.display());
         }
         assert!(
@@ -60,14 +87,7 @@ impl Server {
             .unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let at = |name: &str| dir.path().join(name);
-        for key in ["host", "other-host", "user", "stranger"] {
-            let made = Command::new("ssh-keygen")
-                .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-                .arg(at(key))
-                .status()
-                .unwrap();
-            assert!(made.success());
-        }
+        make_keys(dir.path());
         let (passwd, shadow) = make_users(dir.path());
         fs::write(at("passwd"), passwd).unwrap();
         fs::write(at("shadow"), shadow).unwrap();
@@ -81,19 +101,21 @@ impl Server {
             format!(
                 "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nUsePAM no\nStrictModes no\nPidFile none\nPasswordAuthentication no\n\
                  KbdInteractiveAuthentication no\nPrintMotd no\nPrintLastLog no\nMaxStartups 100\nAllowAgentForwarding yes\n\
-                 SetEnv TMUX_TMPDIR=/run/tmux\n",
-                at("host").display()
+                 SetEnv TMUX_TMPDIR=/run/tmux PATH=/usr/bin:/bin:/usr/sbin:/sbin:{}\nAcceptEnv LANG LC_* TZ\n",
+                at("host").display(),
+                at("bin").display()
             ),
         )
         .unwrap();
-        let hide: Vec<_> = hidden
+        fs::create_dir(at("bin")).unwrap();
+        let others: Vec<_> = others
             .iter()
-            .map(|name| format!("mount --bind /dev/null /usr/bin/{name} && "))
+            .map(|(name, instead)| place(dir.path(), name, *instead))
             .collect();
-        let hide = hide.concat();
+        let others = others.concat();
         let script = format!(
             "cd {dir} && mount --bind passwd /etc/passwd && mount --bind shadow /etc/shadow && mount -t tmpfs tmpfs /run && \
-             mkdir -p /run/sshd /run/screen /run/tmux && chmod 1777 /run/screen /run/tmux && {hide} \
+             mkdir -p /run/sshd /run/screen /run/tmux && chmod 1777 /run/screen /run/tmux && {others} \
              {{ /usr/sbin/sshd -D -e -f {dir}/sshd_config & wait; }}",
             dir = dir.path().display()
         );
@@ -185,18 +207,62 @@ impl Server {
     }
 }
 
+/// The shell commands that put something in the place of a program; a mount keeps the file that it covers, and its rights, elsewhere.
+fn place(dir: &Path, name: &str, instead: Instead<'_>) -> String {
+    let from = match instead {
+        Instead::Nothing => "/dev/null".into(),
+        Instead::Program(path) => path.to_owned(),
+        Instead::Script(text) => {
+            let real = dir.join(format!("real-{name}"));
+            fs::write(&real, "").unwrap();
+            let script = dir.join("bin").join(name);
+            let text = text.replace("REAL", &real.display().to_string());
+            fs::write(&script, format!("#!/bin/sh\n{text}")).unwrap();
+            fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+            if !Path::new("/usr/bin").join(name).exists() {
+                return String::new();
+            }
+            return format!(
+                "mount --bind /usr/bin/{name} {} && mount --bind {} /usr/bin/{name} && ",
+                real.display(),
+                script.display()
+            );
+        }
+    };
+    format!("mount --bind {from} /usr/bin/{name} && ")
+}
+
+fn make_keys(dir: &Path) {
+    for key in ["host", "other-host", "user", "stranger"] {
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+            .arg(dir.join(key))
+            .status()
+            .unwrap();
+        assert!(made.success());
+    }
+}
+
 /// Makes the home of each user in `dir`; returns passwd(5) and shadow(5) with them.
 fn make_users(dir: &Path) -> (String, String) {
     let (mut passwd, mut shadow) = (
         fs::read_to_string("/etc/passwd").unwrap(),
         fs::read_to_string("/etc/shadow").unwrap(),
     );
-    for (shell, id) in SHELLS.iter().zip(FIRST_ID..) {
+    let ash = dir.join("ash");
+    std::os::unix::fs::symlink("/usr/bin/busybox", &ash).unwrap();
+    for (shell, id) in SHELLS.into_iter().zip(FIRST_ID..) {
+        let program = if shell == "ash" {
+            ash.clone()
+        } else {
+            Path::new("/usr/bin").join(shell)
+        };
         let home = dir.join(format!("nr-{shell}"));
         writeln!(
             passwd,
-            "nr-{shell}:x:{id}:{id}::{}:/usr/bin/{shell}",
-            home.display()
+            "nr-{shell}:x:{id}:{id}::{}:{}",
+            home.display(),
+            program.display()
         )
         .unwrap();
         writeln!(shadow, "nr-{shell}:*:20000:0:99999:7:::").unwrap();

@@ -42,6 +42,35 @@ fn whatever_the_person_ended_stays_ended() {
 }
 
 #[test]
+fn where_nobody_can_be_asked_what_a_person_may_mend_is_waited_for_from_the_first_run_on() {
+    for ending in [
+        Ending::NeedsPerson {
+            what: "a password".into(),
+        },
+        Ending::Denied {
+            why: "publickey".into(),
+        },
+        Ending::HostKeyChanged,
+        Ending::HostKeyRefused,
+        Ending::Unusable {
+            line: "no such key".into(),
+        },
+    ] {
+        let mut world = World::unattended();
+        world.look(&[HOME], Some(HOME));
+        assert_eq!(deeds(&world.connected(1, HOME)), ["start 1 over 1 opening"]);
+        let done = world.ended(1, ending);
+        assert!(
+            matches!(&done[..], [Action::Show(Status::Parked(Need::Question(_)))]),
+            "{done:?}"
+        );
+        assert_eq!(world.look(&[CAFE], Some(CAFE)), [], "not by itself");
+        assert_eq!(deeds(&world.tell(Input::Person(Wish::Now))), ["dial 2"]);
+        assert_eq!(deeds(&world.connected(2, CAFE)), ["start 2 over 2 opening"]);
+    }
+}
+
+#[test]
 fn a_lost_connection_comes_back_at_once_but_not_in_a_hot_loop() {
     let mut world = World::attached(HOME);
     assert_eq!(

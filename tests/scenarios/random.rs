@@ -295,6 +295,8 @@ proptest! {
                 | Input::Authenticated(_)
                 | Input::Silenced { .. }
                 | Input::Probed { .. }
+                | Input::Restart(_)
+                | Input::Mute { .. }
                 | Input::Quit(_) => {}
             }
             for action in world.tell(input) {

@@ -85,7 +85,7 @@ impl World {
         via: Via,
         last: Option<Path>,
     ) -> Self {
-        let settings = Settings {
+        Self::of(Settings {
             dialler,
             hop_known: true,
             again,
@@ -95,7 +95,25 @@ impl World {
             via,
             last,
             seed: 7,
-        };
+        })
+    }
+
+    /// A tunnel that nobody sits in front of, but that a person may tell to try again.
+    pub(crate) fn unattended() -> Self {
+        Self::of(Settings {
+            dialler: Dialler::Ours,
+            hop_known: true,
+            again: Again::Anew,
+            attended: true,
+            askable: false,
+            may_silence: false,
+            via: Via::Auto,
+            last: None,
+            seed: 7,
+        })
+    }
+
+    fn of(settings: Settings) -> Self {
         Self {
             supervisor: Supervisor::new(settings),
             now: Time::from_origin(Duration::from_secs(5000)),

@@ -8,6 +8,8 @@ use nix::{
     unistd::{self, Pid},
 };
 
+use crate::process;
+
 /// Called in the child between fork and exec: has the kernel send `SIGTERM` when `parent` ends.
 pub(crate) fn die_with(parent: Pid) -> io::Result<()> {
     prctl::set_pdeathsig(Signal::SIGTERM)?;
@@ -18,3 +20,9 @@ pub(crate) fn die_with(parent: Pid) -> io::Result<()> {
         Err(Errno::ESRCH.into())
     }
 }
+
+/// The kernel knows already.
+pub(crate) fn tie(_child: process::Pid) {}
+
+/// The kernel knows already.
+pub(crate) fn untie(_child: process::Pid) {}

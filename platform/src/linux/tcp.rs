@@ -9,7 +9,7 @@ use std::{
 use nix::errno::Errno;
 use socket2::{SockRef, TcpKeepalive};
 
-use crate::tcp::{Health, Pace};
+use crate::tcp::{Health, Pace, Question};
 
 /// `TCP_RTO_MAX_MS` of `linux/tcp.h`, since Linux 6.15; the libc crate has no name for it.
 const TCP_RTO_MAX_MS: libc::c_int = 44;
@@ -91,10 +91,13 @@ fn meaning(info: &libc::tcp_info) -> Health {
         acknowledgements: info.tcpi_segs_in.wrapping_sub(info.tcpi_data_segs_in),
         acknowledged: info.tcpi_bytes_acked,
         bytes_received: info.tcpi_bytes_received,
+        question: Question::Counted,
     }
 }
 
-pub(crate) fn ask(socket: BorrowedFd<'_>) -> io::Result<()> {
+/// The health just before is what an answer is measured by.
+pub(crate) fn ask(socket: BorrowedFd<'_>) -> io::Result<Health> {
+    let before = health(socket)?;
     let second = Duration::from_secs(1);
     // The idle time last: setting it is what starts the kernel's timer anew (tcp_sock_set_keepidle_locked in net/ipv4/tcp.c), even when it
     // was one second before, and a connection that is idle for longer has its probe due at once.
@@ -104,7 +107,8 @@ pub(crate) fn ask(socket: BorrowedFd<'_>) -> io::Result<()> {
             .with_interval(second)
             .with_retries(MOST_PROBES),
     )?;
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(second))
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(second))?;
+    Ok(before)
 }
 
 pub(crate) fn keep_honest(

@@ -1,8 +1,10 @@
 //! What is no question about the network, where there is nothing better.
 
+#[cfg(not(target_os = "macos"))]
 use nix::time::ClockId;
 
 /// The only steady clock that POSIX has (`clock_gettime(2)`); whether it counts sleep is the system's own affair.
+#[cfg(not(target_os = "macos"))]
 pub(crate) const CLOCK_COUNTING_SLEEP: ClockId = ClockId::CLOCK_MONOTONIC;
 
 pub(crate) mod handover {
@@ -12,7 +14,7 @@ pub(crate) mod handover {
 
     use nix::{sys::socket::MsgFlags, unistd::getpeereid};
 
-    /// The descriptor is closed on exec after it was received; netroam starts its children from the thread that receives.
+    /// Nothing: the descriptor is closed on exec after it was received. netroam starts its children from the thread that receives.
     pub(crate) const CLOSE_ON_EXEC: MsgFlags = MsgFlags::empty();
 
     /// Rust ignores `SIGPIPE` from the start.
@@ -21,50 +23,5 @@ pub(crate) mod handover {
     /// The user who connected, or made the pair (getpeereid(3)).
     pub(crate) fn peer_uid(channel: BorrowedFd<'_>) -> io::Result<u32> {
         Ok(getpeereid(channel)?.0.as_raw())
-    }
-}
-
-pub(crate) mod process {
-    //! A child that ends with its parent.
-
-    use std::io;
-
-    use nix::unistd::Pid;
-
-    #[expect(clippy::unnecessary_wraps, reason = "as every system has it")]
-    pub(crate) fn die_with(_parent: Pid) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-pub(crate) mod tcp {
-    //! Keepalive and time-outs.
-
-    use std::{io, os::fd::BorrowedFd, time::Duration};
-
-    use crate::tcp::{Health, Pace};
-
-    pub(crate) fn health(_socket: BorrowedFd<'_>) -> io::Result<Health> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    pub(crate) fn ask(_socket: BorrowedFd<'_>) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    pub(crate) fn keep_honest(
-        _socket: BorrowedFd<'_>,
-        _stall: Duration,
-        _pace: Option<Pace>,
-    ) -> io::Result<()> {
-        Ok(())
-    }
-
-    pub(crate) fn hold(_socket: BorrowedFd<'_>) -> io::Result<()> {
-        Ok(())
-    }
-
-    pub(crate) fn hung_up(_socket: BorrowedFd<'_>) -> io::Result<bool> {
-        Ok(false)
     }
 }

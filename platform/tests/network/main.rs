@@ -1,9 +1,11 @@
 //! Real netlink in network namespaces: what `ip` changes must be told, and seen by a look at that moment.
 
+#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../namespace/mod.rs"]
 mod namespace;
+mod portable;
 mod tunnels;
 
 use std::net::IpAddr;

@@ -5,7 +5,7 @@ use std::{fs::File, os::fd::AsRawFd as _};
 use super::*;
 
 /// Opens a TUN device of this name, and makes it if it is not there (`Documentation/networking/tuntap.rst`).
-fn tun(name: &str) -> File {
+pub(crate) fn tun(name: &str) -> File {
     nix::ioctl_write_int!(attach, b'T', 202);
     let device = File::options()
         .read(true)

@@ -14,12 +14,12 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use etcetera::{BaseStrategy as _, base_strategy::choose_base_strategy};
-use netroam_platform::{Lookup, Network, Query, Snapshot};
+use netroam_platform::{Lookup, Network, Query, Snapshot, Source};
 use tokio::time::timeout;
 
 use super::usage;
 use crate::{
-    cli::{DialChoice, Why},
+    cli::{DialChoice, EventsChoice, Why},
     config::Configuration,
     connect::Resolver,
     context::Claims,
@@ -35,6 +35,8 @@ use found::{Address, Connects, Found, Last, Name};
 
 mod found;
 mod show;
+
+pub(super) use show::details;
 
 /// How long the resolver may take.
 const RESOLVING: Duration = Duration::from_secs(2);
@@ -69,7 +71,7 @@ pub(super) fn run(why: &Why, ssh: &OsStr, version: Version) -> Result<ExitCode> 
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let found = runtime.block_on(find(&args, &configuration, &config, ssh))?;
+    let found = runtime.block_on(find(&args, &configuration, &config, ssh, why.events))?;
     let text = if why.json {
         serde_json::to_string(&found).context("cannot write it as JSON")? + "\n"
     } else {
@@ -89,6 +91,7 @@ async fn find(
     configuration: &Configuration,
     config: &Config,
     ssh: &OsStr,
+    events: Option<EventsChoice>,
 ) -> Result<Found> {
     let typed = report::plain(&args.destination.to_string_lossy());
     let host = host_of(&typed).to_owned();
@@ -106,7 +109,8 @@ async fn find(
     let (connects, hop) = connects(config, args, ssh, preferences.dial)?;
     let (name, addresses) = match &hop {
         Some(hop) => {
-            let asks = Asks::new(config, connects, via.wanted(last_was_tunnel))?;
+            let source = events.or(preferences.events).unwrap_or_default().into();
+            let asks = Asks::new(source, config, connects, via.wanted(last_was_tunnel))?;
             asks.about(hop, &learnt).await
         }
         None => (Name::NotNeeded, Vec::new()),
@@ -174,8 +178,9 @@ struct Asks {
 }
 
 impl Asks {
-    fn new(config: &Config, connects: Connects, wanted: Wanted) -> Result<Self> {
-        let (network, _) = Network::open().context("cannot ask the kernel about the network")?;
+    fn new(source: Source, config: &Config, connects: Connects, wanted: Wanted) -> Result<Self> {
+        let (network, _) =
+            Network::by(source).context("cannot ask the kernel about the network")?;
         // ssh does not pass on to a jump host what the connection is bound to.
         let own = connects != Connects::ProxyJump;
         let bound = |text: &Option<String>| text.clone().filter(|_| own);

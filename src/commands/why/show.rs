@@ -119,9 +119,12 @@ fn wanted(found: &Found, zone: Zone) -> String {
 }
 
 fn session(found: &Found, status: &Status, zone: Zone) -> Vec<String> {
+    // A session that nothing keeps may have a name in the configuration.
+    let named = Some(status.id.as_str()).filter(|id| !id.is_empty() && *id != status.host);
     let name = status
         .session
         .as_deref()
+        .or(named)
         .map_or_else(String::new, |name| format!(" {}", plain(name)));
     let since = duration(found.at.since(status.since));
     let text = plain(&status.text);
@@ -133,6 +136,13 @@ fn session(found: &Found, status: &Status, zone: Zone) -> Vec<String> {
         let want = &status.want;
         lines.push(format!("  wanted: {} (via {})", want.wanted, want.via));
     }
+    lines.extend(details(status, found.at, zone));
+    lines
+}
+
+/// What else a session says of itself, beside its state: its connection, what it saw, and when it tries again.
+pub(in crate::commands) fn details(status: &Status, now: Stamp, zone: Zone) -> Vec<String> {
+    let mut lines = Vec::new();
     if let Some(run) = &status.run {
         let health = run.health.as_ref().map_or_else(
             || "opened by ssh, which says nothing of it".into(),
@@ -156,7 +166,7 @@ fn session(found: &Found, status: &Status, zone: Zone) -> Vec<String> {
             none if none.is_empty() => "no network".into(),
             some => some,
         };
-        let (at, ago) = (look.at.local(found.at, zone), ago(look.at, found.at));
+        let (at, ago) = (look.at.local(now, zone), ago(look.at, now));
         lines.push(format!("  last look {at} ({ago}): {saw}"));
     }
     if let Some(next) = status.next_ms {

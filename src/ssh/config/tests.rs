@@ -140,3 +140,41 @@ fn type_of_service_names_are_those_of_the_registries() {
         assert_eq!(type_of_service(name), byte, "{name}");
     }
 }
+
+/// The words that macOS has in its configuration and others do not know, as they stand in many a `~/.ssh/config` that is shared by machines.
+#[test]
+fn a_configuration_from_a_mac_is_read_where_it_says_that_others_may_ignore_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, included) = (directory.path().join("config"), directory.path().join("d"));
+    fs::create_dir(&included).unwrap();
+    fs::write(included.join("100-macos.conf"), "SendEnv LANG LC_*\n").unwrap();
+    let mac = "Host *\n  UseKeychain yes\n  AddKeysToAgent yes\n  ServerAliveInterval 7\n";
+    let include = format!("Include {}/*\n", included.display());
+    let path = file.to_str().unwrap();
+    fs::write(&file, format!("IgnoreUnknown UseKeychain\n{include}{mac}")).unwrap();
+    let config = read(&["-F", path, "h"]).unwrap();
+    assert_eq!(config.server_alive_interval, Duration::from_secs(7));
+    fs::write(&file, format!("{include}{mac}")).unwrap();
+    if cfg!(not(target_os = "macos")) {
+        let error = read(&["-F", path, "h"]).unwrap_err().to_string();
+        assert!(
+            error.ends_with("line 3: Bad configuration option: usekeychain"),
+            "{error}"
+        );
+    }
+}
+
+/// What `ssh -G` of another ssh says: keywords of Apple's and of the future, in any case.
+#[test]
+fn words_that_are_not_known_are_passed_over() {
+    let config = Config::parse(
+        "host gw1\nuser me\nHostname gw1.example.org\nport 22\nusekeychain yes\naddkeystoagent true\nwarnweakcrypto yes\n\
+         refuseconnection no\nipqos ef none\nsecuritykeyprovider $SSH_SK_PROVIDER\nsomething\n\nidentityagent SSH_AUTH_SOCK\n\
+         LocalForward 8080 [web]:80\nServerAliveInterval 5\n",
+    )
+    .unwrap();
+    assert_eq!(config.hostname, "gw1.example.org");
+    assert_eq!(config.type_of_service, Some(0xb8));
+    assert_eq!(config.server_alive_interval, Duration::from_secs(5));
+    assert_eq!(config.forwards.len(), 1, "{:?}", config.forwards);
+}

@@ -1,5 +1,7 @@
 //! The laptop's bus carries what logind and programs say.
 
+#![cfg(target_os = "linux")]
+
 use std::time::{Duration, Instant, SystemTime};
 
 use netroam_lab::{Lab, Notification, Proc};

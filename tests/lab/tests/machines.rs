@@ -1,5 +1,6 @@
 //! The server is a real one, the terminal too, and the observers see what is there.
 
+#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
 
 use std::path::Path;

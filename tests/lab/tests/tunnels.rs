@@ -1,5 +1,6 @@
 //! Tunnels of other people's making: OpenVPN, WireGuard, and a tunnel that swallows.
 
+#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
 
 use std::net::Ipv4Addr;

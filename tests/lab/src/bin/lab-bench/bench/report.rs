@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::scenario::{Scenario, Values};
-use crate::trial::How;
+use super::scenario::{Scenario, Values};
+use super::trial::How;
 
 /// What has been measured so far.
 #[derive(Debug, Default)]
@@ -135,7 +135,7 @@ impl Run {
         match &self.result {
             Err(why) => object["failed"] = json!(why),
             Ok(values) => {
-                let metrics = crate::SCENARIOS
+                let metrics = super::SCENARIOS
                     .iter()
                     .find(|scenario| scenario.name == self.scenario);
                 for (metric, value) in metrics

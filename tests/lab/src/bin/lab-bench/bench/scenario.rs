@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use netroam_lab::{Lab, Net, ProcCost, seconds};
 
-use crate::trial::{How, INSIDE, PUBLIC, Setting, Trial, pause};
+use super::trial::{How, INSIDE, PUBLIC, Setting, Trial, pause};
 
 /// A number that a scenario measures.
 #[derive(Debug)]

@@ -1,15 +1,4 @@
-//! logind's word of sleep over a real bus, from a stand-in for logind; and what becomes of the events where there is no bus.
-//!
-//! It has no test harness, because the bus is named in the environment, which is a process's and has to stand before its first
-//! thread. Called with `watch`, it is the process that watches.
-
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test fails by panicking, and the process that watches says what it sees"
-)]
-
-mod namespace;
+//! A real bus with a stand-in for logind on it, and a process that watches in a namespace of its own.
 
 use std::{
     collections::BTreeMap,
@@ -24,7 +13,6 @@ use std::{
 };
 
 use futures_core::Stream as _;
-use namespace::{PATIENCE, inside, run};
 use netroam_platform::Network;
 use tempfile::TempDir;
 use tokio::{
@@ -33,13 +21,16 @@ use tokio::{
 };
 use zbus::{Connection, MessageStream, connection, fdo, zvariant::Value};
 
+use crate::namespace::{PATIENCE, inside, run};
+
 /// Long enough for whatever is still under way to arrive.
 const QUIET: Duration = Duration::from_millis(300);
 
 /// How long nothing wakes the process up.
 const IDLE: Duration = Duration::from_secs(2);
 
-fn main() {
+/// All of it, one after the other, because each is a process of its own.
+pub(crate) fn main() {
     if env::args().nth(1).as_deref() == Some("watch") {
         return watch();
     }

@@ -9,7 +9,7 @@ use netroam_lab::{
     Client, KernelEvent, KernelEvents, Lab, Mux, Net, Proc, Sniffer, Terminal, exit_time, seconds,
 };
 
-use crate::{HOST, Place, SESSION};
+use super::{HOST, Place, SESSION};
 
 /// How long a client may take before the demo gives up: a shell loop with keepalives needs 15 s.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,7 +22,7 @@ pub(crate) fn run(name: &str, netroam: &Path) -> Result<()> {
         "a real sshd and screen on the server, {name} on the laptop. Nothing leaves this machine."
     );
     let lab = Lab::new()?;
-    let client = crate::client(&lab, name, netroam)?;
+    let client = super::client(&lab, name, netroam)?;
     let watch = Watch {
         events: lab.kernel_events()?,
         sniffer: lab.sniff()?,

@@ -9,7 +9,7 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 use netroam_lab::Lab;
 
-use crate::Place;
+use super::Place;
 
 /// Where the demo that runs listens. One at a time: a second one takes over.
 const SOCKET: &str = "/run/netroam-demo.sock";
@@ -21,7 +21,7 @@ const MOVED: &str = "moved: ";
 pub(crate) fn run(client: &str, netroam: &Path) -> Result<()> {
     let lab = Arc::new(Lab::new()?);
     lab.arrive(netroam_lab::Net::Home)?;
-    let chosen = crate::client(&lab, client, netroam)?;
+    let chosen = super::client(&lab, client, netroam)?;
     // What a demo that was killed left.
     let _absent = std::fs::remove_file(SOCKET);
     let listener =

@@ -1,0 +1,327 @@
+//! The forwards of one run: what was refused when it logged in is asked for again until it is there.
+//!
+//! A session is never given up for a forward, unless the user wants that (`ExitOnForwardFailure`). Our own stale server side is ended first:
+//! by the context's command, or, where there is no context, by one that runs beside the session.
+
+use std::{
+    collections::VecDeque,
+    fs, io,
+    os::unix::{fs::FileTypeExt as _, net::UnixStream},
+    path::Path,
+    time::Duration,
+};
+
+use anyhow::Result;
+use netroam_platform::clock;
+use tokio::{
+    select,
+    sync::mpsc,
+    task::spawn_blocking,
+    time::{sleep, timeout},
+};
+
+use super::{Driver, GRACE, Message, Session, act::report_to, checked, ear::Forwards};
+use crate::{
+    context::{Stale, stale},
+    report,
+    ssh::{Forward, Master, SessionType, Side},
+    supervisor::RunId,
+};
+
+/// How long to wait before a forward is asked for again, so many times each. The context's command ends our stale server side half a second
+/// after it began (see [`crate::context::bootstrap`]); after that, whoever holds a port is somebody else.
+const PAUSES: [(usize, Duration); 3] = [
+    (12, Duration::from_millis(250)),
+    (10, Duration::from_secs(1)),
+    (12, Duration::from_secs(10)),
+];
+const LAST_PAUSE: Duration = Duration::from_secs(60);
+
+/// A forward that is not there for so long is worth a word: what our own stale server side held is free by then.
+const WORTH_A_WORD: Duration = Duration::from_secs(3);
+
+/// With `ExitOnForwardFailure`, how long a reconnect may do without a forward. Shorter than the time after which a run counts as settled, so
+/// that the next one waits, as after any refusal.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the command on the host may take. It waits at most 2 s for our stale sshd to go.
+const COMMAND: Duration = Duration::from_secs(10);
+
+/// What the log of a run says.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// The run is logged in.
+    Authenticated,
+    /// The server runs another command than it is asked to.
+    Forced,
+    /// The server has answered for a remote forward.
+    Answered,
+    /// This forward is not there.
+    Refused(Forward),
+}
+
+/// What became of a forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is not there, and is asked for again.
+    Missing,
+    /// It is there, after it was said to be missing.
+    Back,
+    /// The user does not want a connection without it.
+    NotWithout,
+}
+
+/// How the forwards of a run are seen to.
+#[derive(Debug)]
+pub(super) struct Keep {
+    /// An earlier run of this session had the forwards.
+    pub(super) again: bool,
+    /// What ends our stale server side; `None` where the context's command does.
+    pub(super) stale: Option<Stale>,
+    /// The user wants no connection that is without one, and ssh was told otherwise.
+    pub(super) strict: bool,
+}
+
+/// Sees to the forwards of one run.
+#[derive(Debug)]
+struct Keeper {
+    run: RunId,
+    master: Master,
+    forwards: Vec<Forward>,
+    how: Keep,
+    messages: mpsc::UnboundedSender<Message>,
+}
+
+impl Keep {
+    /// Starts to see to the forwards of a run; its log is to be told to what this returns.
+    pub(super) fn start(
+        self,
+        run: RunId,
+        master: Master,
+        forwards: &[Forward],
+        messages: &mpsc::UnboundedSender<Message>,
+    ) -> Forwards {
+        let (tell, heard) = mpsc::unbounded_channel();
+        let told = Forwards::new(forwards.to_vec(), self.again, tell);
+        let keeper = Keeper {
+            run,
+            master,
+            forwards: forwards.to_vec(),
+            how: self,
+            messages: messages.clone(),
+        };
+        tokio::spawn(keeper.keep(heard));
+        told
+    }
+}
+
+/// A forward that is not there.
+#[derive(Debug)]
+struct Missing {
+    forward: Forward,
+    forgotten: bool,
+    said: bool,
+}
+
+impl Keeper {
+    /// Keeps asking until the run is over, which is when nobody tells it anything any more.
+    async fn keep(self, mut heard: mpsc::UnboundedReceiver<Heard>) {
+        let mut missing: VecDeque<Missing> = VecDeque::new();
+        let mut forced = false;
+        let mut replaced = self.how.stale.is_none();
+        let mut since = None;
+        let mut tries = 0;
+        loop {
+            let word = if since.is_none() || missing.is_empty() {
+                heard.recv().await
+            } else {
+                select! {
+                    biased;
+                    word = heard.recv() => word,
+                    () = sleep(pause(tries)) => {
+                        tries += 1;
+                        self.ask(&mut missing, forced, since.unwrap_or(clock::now())).await;
+                        continue;
+                    }
+                }
+            };
+            match word {
+                None => return,
+                Some(Heard::Authenticated) => since = Some(clock::now()),
+                Some(Heard::Forced) => forced = true,
+                Some(Heard::Answered) if replaced || forced => {}
+                Some(Heard::Answered) => {
+                    replaced = true;
+                    self.replace().await;
+                    tries = 0;
+                }
+                Some(Heard::Refused(forward)) => {
+                    tracing::info!(run = self.run.0, %forward, "a forward is refused");
+                    missing.push_back(Missing {
+                        forward,
+                        forgotten: false,
+                        said: false,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Asks once for each forward that is missing.
+    async fn ask(&self, missing: &mut VecDeque<Missing>, forced: bool, since: clock::Time) {
+        let sockets: Vec<_> = missing
+            .iter()
+            .filter(|missing| missing.forward.side == Side::Remote)
+            .filter_map(|missing| missing.forward.socket().map(Path::to_owned))
+            .collect();
+        if self.how.again && !forced && !sockets.is_empty() {
+            let sockets: Vec<_> = sockets.iter().map(AsRef::as_ref).collect();
+            self.run(stale::remove(&sockets)).await;
+        }
+        for _ in 0..missing.len() {
+            let Some(mut one) = missing.pop_front() else {
+                return;
+            };
+            match self.ask_one(&mut one).await {
+                Ok(()) => {
+                    tracing::info!(run = self.run.0, forward = %one.forward, "a forward is back");
+                    if one.said {
+                        self.tell(&one.forward, Outcome::Back);
+                    }
+                    continue;
+                }
+                Err(why) => {
+                    tracing::debug!(run = self.run.0, forward = %one.forward, why, "not yet");
+                }
+            }
+            let waited = clock::now().since(since);
+            if self.how.strict && waited >= PATIENCE {
+                return self.tell(&one.forward, Outcome::NotWithout);
+            }
+            if !one.said && waited >= WORTH_A_WORD {
+                one.said = true;
+                self.tell(&one.forward, Outcome::Missing);
+            }
+            missing.push_back(one);
+        }
+    }
+
+    async fn ask_one(&self, one: &mut Missing) -> Result<(), String> {
+        let (master, forward, forgotten) =
+            (self.master.clone(), one.forward.clone(), one.forgotten);
+        let asked = spawn_blocking(move || {
+            if !forgotten {
+                master.forget(&forward).map_err(|why| (false, why))?;
+            }
+            master.forward(&forward).map_err(|why| (true, why))
+        });
+        match asked.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err((forgotten, why))) => {
+                one.forgotten |= forgotten;
+                Err(why)
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Ends our stale server side.
+    async fn replace(&self) {
+        if let Some(stale) = &self.how.stale {
+            let sockets = self.forwards.iter();
+            let sockets = sockets.filter(|forward| forward.side == Side::Remote && self.how.again);
+            let sockets: Vec<_> = sockets.filter_map(Forward::socket).collect();
+            self.run(stale.replace(&sockets)).await;
+        }
+    }
+
+    async fn run(&self, command: String) {
+        let master = self.master.clone();
+        let ran = timeout(COMMAND, spawn_blocking(move || master.run(&command))).await;
+        match ran {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(why))) => tracing::info!(why, "the host runs no command beside the session"),
+            Ok(Err(error)) => tracing::warn!(%error, "cannot run a command beside the session"),
+            Err(_) => tracing::info!("a command beside the session takes too long"),
+        }
+    }
+
+    fn tell(&self, forward: &Forward, outcome: Outcome) {
+        let message = Message::Forward(self.run, forward.clone(), outcome);
+        report_to(&self.messages, message);
+    }
+}
+
+impl Driver {
+    /// While a run owns the terminal nothing is drawn over what it shows; without a command or a shell, it shows nothing.
+    pub(super) fn forward(&mut self, run: RunId, forward: &Forward, outcome: Outcome) {
+        let Some(ssh) = self.runs.get_mut(&run) else {
+            return;
+        };
+        let line = report::forward(forward, outcome);
+        tracing::info!(run = run.0, "{line}");
+        self.account.forward(run, forward, outcome);
+        if outcome == Outcome::NotWithout {
+            ssh.not_without = Some(forward.clone());
+            return ssh.end(clock::now() + GRACE);
+        }
+        let silent = self.session.config.session_type == SessionType::None;
+        if self.terminal.is_none() || silent {
+            let whole = format!("netroam: {}: {line}", self.session.host);
+            checked("write a line", self.status.line(&whole));
+        }
+    }
+}
+
+/// Whether the session has forwards for which this side listens.
+pub(super) fn any_on(session: &Session, side: Side) -> bool {
+    let forwards = session.config.forwards.iter();
+    forwards.map(|forward| forward.side).any(|on| on == side)
+}
+
+/// What ends our own stale server side beside a session without a context.
+pub(super) fn stale(session: &Session) -> Option<Stale> {
+    if session.context.is_some() || !any_on(session, Side::Remote) {
+        return None;
+    }
+    let laptop = nix::unistd::gethostname().unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot read this machine's name");
+        "laptop".into()
+    });
+    let forwards = &session.config.forwards;
+    Some(Stale::new(&laptop.to_string_lossy(), forwards))
+}
+
+/// Removes the Unix socket of a local forward that our last run left behind: ssh never removes one, and cannot listen where one is. Only where
+/// nobody listens.
+pub(super) fn free_here(forward: &Forward) {
+    let Some(path) = forward.socket().filter(|_| forward.side == Side::Local) else {
+        return;
+    };
+    let socket = fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+    let refused = || {
+        let answer = UnixStream::connect(path);
+        matches!(answer, Err(error) if error.kind() == io::ErrorKind::ConnectionRefused)
+    };
+    if socket
+        && refused()
+        && let Err(error) = fs::remove_file(path)
+    {
+        tracing::warn!(path = %path.display(), %error, "cannot remove the socket of the last run");
+    }
+}
+
+/// How long to wait before the next try, after so many.
+fn pause(tries: usize) -> Duration {
+    if tries == 0 {
+        return Duration::ZERO;
+    }
+    let mut left = tries;
+    for (times, pause) in PAUSES {
+        if left <= times {
+            return pause;
+        }
+        left -= times;
+    }
+    LAST_PAUSE
+}

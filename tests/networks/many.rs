@@ -1,0 +1,358 @@
+//! `netroam up`: sessions of the configuration in one process, without a terminal.
+
+use std::{collections::BTreeMap, fs, process::Output, time::Duration};
+
+use netroam_lab::{Lab, Net, Piped, Proc, ProcCost};
+use netroam_platform::clock;
+use nix::sys::signal::Signal;
+
+use super::support::{SOON, eventually, netroam, nothing_left, ours, pause};
+
+/// Writes the laptop's configuration.
+fn configure(lab: &Lab, text: &str) {
+    let config = lab.home_dir().join(".config/netroam/config.toml");
+    fs::create_dir_all(config.parent().unwrap()).unwrap();
+    fs::write(config, text).unwrap();
+}
+
+/// A tunnel to the server's own sshd.
+fn tunnel(name: &str, port: u16) -> String {
+    format!(
+        "[session.{name}]\nhost = 'work'\nssh = ['-N', '-L', '127.0.0.1:{port}:127.0.0.1:22']\nnotify = false\n"
+    )
+}
+
+fn up(lab: &Lab, words: &[&str]) -> Piped {
+    let words = [&[netroam().to_str().unwrap(), "up"], words].concat();
+    lab.piped(&words, &[]).unwrap()
+}
+
+/// Another netroam of the same user, to its end.
+fn ask(lab: &Lab, words: &[&str]) -> Output {
+    let mut piped = lab
+        .piped(&[&[netroam().to_str().unwrap()], words].concat(), &[])
+        .unwrap();
+    let status = piped.wait_exit(SOON).unwrap();
+    Output {
+        status,
+        stdout: piped.stdout().into_bytes(),
+        stderr: piped.stderr().into_bytes(),
+    }
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The state of each session, by name.
+fn states(lab: &Lab) -> BTreeMap<String, String> {
+    let output = ask(lab, &["ls", "--json"]);
+    let all: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let word = |session: &serde_json::Value, field: &str| {
+        session[field].as_str().unwrap_or_default().to_owned()
+    };
+    all["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|session| (word(session, "id"), word(session, "state")))
+        .collect()
+}
+
+/// Waits until each of these sessions is in this state, and there is no other.
+fn wait_for(lab: &Lab, expected: &[(&str, &str)]) {
+    let expected: BTreeMap<String, String> = expected
+        .iter()
+        .map(|(name, state)| ((*name).to_owned(), (*state).to_owned()))
+        .collect();
+    let mut last = BTreeMap::new();
+    let deadline = clock::now() + SOON;
+    while last != expected {
+        assert!(clock::now() < deadline, "{last:?} instead of {expected:?}");
+        last = states(lab);
+    }
+}
+
+/// What comes through a tunnel on the laptop: the banner of the server's sshd.
+fn comes_through(lab: &Lab, port: u16) -> bool {
+    let script = format!("exec 3<>/dev/tcp/127.0.0.1/{port} && head -c 7 <&3");
+    let mut piped = lab.piped(&["bash", "-c", &script], &[]).unwrap();
+    piped.wait_exit(SOON).unwrap();
+    piped.stdout() == "SSH-2.0"
+}
+
+fn ssh_of(lab: &Lab, name: &str) -> Vec<u32> {
+    let forward = format!("127.0.0.1:{name}:127.0.0.1:22");
+    ours(lab)
+        .into_iter()
+        .filter(|process| process.name == "ssh" && process.command.contains(&forward))
+        .map(|process| process.pid)
+        .collect()
+}
+
+#[test]
+fn tunnels_are_kept_listed_stopped_and_tried_again_and_sigterm_ends_them_with_status_0() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    configure(&lab, &(tunnel("web", 8001) + &tunnel("db", 8002)));
+    let mut netroam = up(&lab, &[]);
+    wait_for(&lab, &[("db", "attached"), ("web", "attached")]);
+    assert!(comes_through(&lab, 8001) && comes_through(&lab, 8002));
+    let list = said(&ask(&lab, &["ls"]));
+    let lines: Vec<_> = list.lines().collect();
+    assert!(
+        lines.len() == 3 && lines[0].starts_with("NAME  HOST  STATE"),
+        "{list}"
+    );
+    assert!(lines[1].starts_with("db    work  attached"), "{list}");
+
+    // Through a move.
+    lab.move_to(Net::Cafe).unwrap();
+    eventually("both through the café", || {
+        let output = ask(&lab, &["status", "--json"]);
+        said(&output).matches("attached via cafe0").count() == 2
+    });
+    assert!(comes_through(&lab, 8001) && comes_through(&lab, 8002));
+
+    let follower = lab
+        .piped(
+            &[
+                super::support::netroam().to_str().unwrap(),
+                "status",
+                "--follow",
+                "web",
+            ],
+            &[],
+        )
+        .unwrap();
+    follower
+        .wait_for_stdout("web: attached via cafe0", SOON)
+        .unwrap();
+    let output = ask(&lab, &["stop", "web"]);
+    assert_eq!(said(&output), "web: ends\n");
+    follower.wait_for_stdout("web: stopped", SOON).unwrap();
+    wait_for(&lab, &[("db", "attached"), ("web", "ended")]);
+    assert!(ssh_of(&lab, "8001").is_empty());
+    let output = ask(&lab, &["retry", "web"]);
+    assert_eq!(said(&output), "web: tries now\n");
+    wait_for(&lab, &[("db", "attached"), ("web", "attached")]);
+    assert!(!follower.stdout().contains("db: "), "{}", follower.stdout());
+    // What belongs to no session, or to more than one, is not done.
+    let output = ask(&lab, &["stop", "nobody"]);
+    assert_eq!(output.status.code(), Some(1));
+    let output = ask(&lab, &["stop", "work"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("which one?"));
+
+    let status = said(&ask(&lab, &["status", "db"]));
+    assert!(status.starts_with("db (work, netroam "), "{status}");
+    assert!(status.contains("connection (ssh "), "{status}");
+    netroam.signal(Signal::SIGTERM).unwrap();
+    let ended = netroam.wait_exit(SOON).unwrap();
+    assert_eq!(ended.code(), Some(0), "{}", netroam.stderr());
+    drop(follower);
+    nothing_left(&lab);
+    assert_eq!(said(&ask(&lab, &["ls"])), "");
+}
+
+#[test]
+fn sighup_reads_the_configuration_and_leaves_alone_what_has_not_changed() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    configure(
+        &lab,
+        &(tunnel("same", 8001) + &tunnel("other", 8002) + &tunnel("gone", 8003)),
+    );
+    let netroam = up(&lab, &[]);
+    let attached = |names: &[&str]| {
+        let expected: Vec<_> = names.iter().map(|name| (*name, "attached")).collect();
+        wait_for(&lab, &expected);
+    };
+    attached(&["gone", "other", "same"]);
+    let same = ssh_of(&lab, "8001");
+    // What is wrong changes nothing.
+    configure(&lab, "[session.same]\nhots = 'work'\n");
+    netroam.signal(Signal::SIGHUP).unwrap();
+    netroam
+        .wait_for_stderr("everything stays as it is", SOON)
+        .unwrap();
+    netroam
+        .wait_for_stderr("unknown key `hots`, did you mean `host`?", SOON)
+        .unwrap();
+    attached(&["gone", "other", "same"]);
+
+    configure(
+        &lab,
+        &(tunnel("same", 8001) + &tunnel("other", 8012) + &tunnel("young", 8004)),
+    );
+    netroam.signal(Signal::SIGHUP).unwrap();
+    eventually("the new tunnels", || {
+        comes_through(&lab, 8012) && comes_through(&lab, 8004)
+    });
+    attached(&["other", "same", "young"]);
+    assert_eq!(ssh_of(&lab, "8001"), same);
+    for port in ["8002", "8003"] {
+        assert!(ssh_of(&lab, port).is_empty(), "{port}");
+    }
+}
+
+#[test]
+fn a_session_is_kept_once_and_one_that_cannot_be_is_said_to_be() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    let text = tunnel("web", 8001)
+        + "[session.wrong]\nhost = 'work'\nssh = ['-N', '-L', 'nonsense']\n"
+        + &tunnel("db", 8002);
+    configure(&lab, &text);
+    let _first = up(&lab, &["web"]);
+    wait_for(&lab, &[("web", "attached")]);
+    let mut second = up(&lab, &["web"]);
+    assert_eq!(second.wait_exit(SOON).unwrap().code(), Some(241));
+    let stderr = second.stderr();
+    assert!(
+        stderr.contains("netroam: web: this session is in use by process ")
+            && stderr.contains(" on netroam up"),
+        "{stderr}"
+    );
+    // Two of three cannot be kept; the third is.
+    let third = up(&lab, &[]);
+    third.wait_for_stderr("netroam: wrong: ", SOON).unwrap();
+    third
+        .wait_for_stderr("netroam: web: this session is in use", SOON)
+        .unwrap();
+    eventually("the third session", || comes_through(&lab, 8002));
+    let mut none = up(&lab, &["nobody"]);
+    assert_eq!(none.wait_exit(SOON).unwrap().code(), Some(2));
+    assert!(
+        none.stderr().contains("no [session.nobody]"),
+        "{}",
+        none.stderr()
+    );
+}
+
+#[test]
+fn what_a_person_is_needed_for_is_said_and_waited_for() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    lab.server().take_key(false).unwrap();
+    let told = lab.home_dir().join("told");
+    let hook = format!(
+        "on-wait = 'echo \"$NETROAM_NAME $NETROAM_NEED $NETROAM_TEXT\" >> {}'\n",
+        told.display()
+    );
+    configure(&lab, &(tunnel("web", 8001) + &hook));
+    let netroam = up(&lab, &[]);
+    wait_for(&lab, &[("web", "needs-person")]);
+    netroam
+        .wait_for_stderr("netroam: web: ssh needs a person (", SOON)
+        .unwrap();
+    netroam
+        .wait_for_stderr("`netroam retry web` tries again", SOON)
+        .unwrap();
+    eventually("the hook", || {
+        fs::read_to_string(&told)
+            .is_ok_and(|told| told.starts_with("web question ssh needs a person"))
+    });
+    // Not even another network is a reason to try again by itself.
+    let before = lab.server().connections().all;
+    lab.move_to(Net::Cafe).unwrap();
+    pause(1.0);
+    assert_eq!(lab.server().connections().all, before);
+    lab.server().take_key(true).unwrap();
+    assert!(ask(&lab, &["retry", "web"]).status.success());
+    wait_for(&lab, &[("web", "attached")]);
+    assert!(comes_through(&lab, 8001));
+}
+
+#[test]
+fn sigusr1_has_all_try_now_but_not_past_a_tunnel_that_is_waited_for() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    lab.server().stop_sshd().unwrap();
+    let waits = "[session.waits]\nhost = 'work'\nssh = ['-N']\nvia = 'tunnel'\nnotify = false\n";
+    configure(&lab, &(tunnel("web", 8001) + waits));
+    let netroam = up(&lab, &[]);
+    wait_for(&lab, &[("waits", "no-tunnel"), ("web", "retrying")]);
+    // By now the next attempt would come seconds later.
+    pause(7.5);
+    lab.server().start_sshd().unwrap();
+    netroam.signal(Signal::SIGUSR1).unwrap();
+    let began = clock::now();
+    eventually("the tunnel", || comes_through(&lab, 8001));
+    assert!(clock::now().since(began) < Duration::from_secs(4));
+    assert_eq!(states(&lab)["waits"], "no-tunnel");
+}
+
+/// So many tunnels to one server.
+const MANY: u16 = 200;
+
+/// How long they may take to be attached: a login costs some 0.1 s of processor here, on both sides together.
+const ALL: Duration = Duration::from_secs(120);
+
+/// Waits until all of them are attached over this interface, and says how long it took since it was called.
+fn all_attached(lab: &Lab, interface: &str) -> Duration {
+    let began = clock::now();
+    loop {
+        let output = ask(lab, &["ls", "--json"]);
+        let attached = said(&output)
+            .matches(&format!("\"attached via {interface}"))
+            .count();
+        let passed = clock::now().since(began);
+        if attached == usize::from(MANY) {
+            return passed;
+        }
+        assert!(passed < ALL, "{attached} of {MANY} after {passed:?}");
+        pause(0.25);
+    }
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "what was measured")]
+fn two_hundred_tunnels_to_one_server_roam_and_never_trip_its_defaults() {
+    let lab = Lab::builder()
+        .sshd("MaxStartups 10:30:100")
+        .start()
+        .unwrap();
+    lab.arrive(Net::Home).unwrap();
+    let text: String = (0..MANY)
+        .map(|number| tunnel(&format!("t{number}"), 20_000 + number))
+        .collect();
+    configure(&lab, &text);
+    let mut netroam = up(&lab, &[]);
+    let cost = || -> ProcCost { Proc::look(netroam.pid()).unwrap().cost().unwrap() };
+    let first = all_attached(&lab, "home0");
+    let begun = cost();
+    pause(10.0);
+    let idle = cost().since(begun);
+    let before = cost();
+    lab.move_to(Net::Cafe).unwrap();
+    let back = all_attached(&lab, "cafe0");
+    let roamed = cost().since(before);
+    for port in [20_000, 20_099, 20_199] {
+        assert!(comes_through(&lab, port), "{port}");
+    }
+    let log = lab.server().log();
+    for trouble in ["MaxStartups", "drop connection", "penalty"] {
+        assert!(!log.contains(trouble), "{trouble} in the log of sshd");
+    }
+    let connections = lab.server().connections();
+    eprintln!(
+        "{MANY} tunnels: attached after {first:?} ({:?} of processor), {} kB resident, {} descriptors;\n\
+         idle for 10 s: {:?} of processor, {} wake-ups;\n\
+         back after {back:?} ({:?} of processor), {} kB resident; {} connections, {} without a login",
+        begun.cpu,
+        begun.rss_kb,
+        begun.descriptors,
+        idle.cpu,
+        idle.wakeups,
+        roamed.cpu,
+        roamed.rss_kb,
+        connections.all,
+        connections.unauthenticated(),
+    );
+    assert!(idle.cpu < Duration::from_millis(50), "{idle:?}");
+    assert!(connections.unauthenticated() <= 5, "{connections:?}");
+    netroam.signal(Signal::SIGTERM).unwrap();
+    assert_eq!(netroam.wait_exit(SOON).unwrap().code(), Some(0));
+    nothing_left(&lab);
+}

@@ -1,0 +1,123 @@
+//! Connections whose path goes silent, in network namespaces of their own: what a probe and the kernel's own figures make of it.
+
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    process::Command,
+    thread,
+    time::Duration,
+};
+
+use netroam::{
+    connect::{Answer, Sign, probe},
+    control::RunFacts,
+};
+use netroam_platform::{clock, tcp};
+use nix::sched::{CloneFlags, unshare};
+
+/// Runs `scenario` in a network namespace of its own that has nothing but loopback.
+fn in_a_namespace<F: Future>(scenario: impl FnOnce() -> F + Send + 'static) {
+    let thread = thread::spawn(|| {
+        unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace, which takes root");
+        run("ip", &["link", "set", "lo", "up"]);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(scenario());
+    });
+    thread.join().unwrap();
+}
+
+fn run(program: &str, arguments: &[&str]) {
+    let status = Command::new(program).args(arguments).status();
+    assert!(
+        status
+            .unwrap_or_else(|error| panic!("{program}: {error}"))
+            .success()
+    );
+}
+
+fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (near, listener.accept().unwrap().0)
+}
+
+/// Nothing that was sent arrives any more.
+fn swallow() {
+    run("nft", &["add", "table", "inet", "dead"]);
+    let drop = "{ type filter hook input priority 0; policy drop; }";
+    run("nft", &["add", "chain", "inet", "dead", "in", drop]);
+}
+
+#[test]
+fn an_idle_connection_answers_at_once_and_a_dead_path_is_silent_in_time() {
+    in_a_namespace(|| async {
+        let (near, _far) = pair();
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        let begun = clock::now();
+        assert!(matches!(
+            probe(&near, Sign::Receipt, None).await,
+            Answer::Alive
+        ));
+        let took = clock::now().since(begun);
+        assert!(took < Duration::from_millis(60), "{took:?}");
+
+        swallow();
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+        for (patience, most) in [(None, 600), (Some(Duration::from_secs(1)), 1300)] {
+            let begun = clock::now();
+            let answer = probe(&near, Sign::Receipt, patience).await;
+            let took = clock::now().since(begun);
+            assert!(matches!(answer, Answer::Silent), "{answer:?}");
+            assert!(
+                took >= patience.unwrap_or(Duration::from_millis(300)),
+                "{took:?}"
+            );
+            assert!(took < Duration::from_millis(most), "{took:?}");
+        }
+
+        run("nft", &["delete", "table", "inet", "dead"]);
+        assert!(matches!(
+            probe(&near, Sign::Receipt, Some(Duration::from_secs(2))).await,
+            Answer::Alive
+        ));
+    });
+}
+
+#[test]
+fn data_that_nobody_acknowledges_hangs_after_two_seconds() {
+    in_a_namespace(|| async {
+        let (near, mut far) = pair();
+        tcp::keep_honest(&near, Duration::from_secs(30), true).unwrap();
+        let health = || RunFacts::of(1, 1, None, Some(&tcp::health(&near).unwrap()));
+        (&near).write_all(&[7; 16]).unwrap();
+        far.read_exact(&mut [0; 16]).unwrap();
+        assert!(!health().hanging);
+        swallow();
+        let began = clock::now();
+        (&near).write_all(&[7; 16]).unwrap();
+        let mut told = health();
+        while !told.hanging {
+            let waited = clock::now().since(began);
+            assert!(waited < Duration::from_secs(4), "{told:?}");
+            // The kernel's timers give no event.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            told = health();
+            let claimed = told.health.as_ref().unwrap().unanswered_ms;
+            let passed = clock::now().since(began).as_millis() + 10;
+            assert!(u128::from(claimed) <= passed, "{claimed} of {passed} ms");
+        }
+        let waited = clock::now().since(began);
+        assert!(waited > Duration::from_secs(2), "{waited:?}: {told:?}");
+        let health = told.health.unwrap();
+        assert!(
+            health.unacknowledged > 0 && health.backoff >= 1,
+            "{health:?}"
+        );
+    });
+}
