@@ -44,7 +44,7 @@ pub enum Verb {
     Dial(Dial),
     /// Stay, and end the connections of ssh, git, rsync and masters whose path is gone, so that the next use connects anew
     Guard(Guard),
-    /// The same once
+    /// Look once, as guard does, and end the connections of ssh whose path is gone
     Sweep(Sweep),
     /// Check the configuration, and print some for other programs
     Config {
