@@ -19,10 +19,12 @@ use crate::{
 };
 
 mod exits;
+mod guarded;
 mod network;
 mod past;
 
 pub use exits::{ended, exit};
+pub use guarded::{found, guarded, guarded_host};
 pub use network::{changes, event, interface_name, route_destination};
 pub use past::{ending_text, forward, verdict_text};
 
