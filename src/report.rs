@@ -109,7 +109,7 @@ pub fn status(host: &str, status: &Status) -> (String, &'static str) {
     (format!("{host}: {text}"), keys)
 }
 
-/// The same for a session that the configuration names ([`status`] else): nobody sits in front of it, so that no key is told.
+/// The same for a session that the configuration names ([`status()`] else): nobody sits in front of it, so that no key is told.
 pub fn status_of(host: &str, named: Option<&str>, status: &Status) -> (String, &'static str) {
     match named {
         None => self::status(host, status),
