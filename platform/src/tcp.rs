@@ -106,9 +106,11 @@ pub fn health(socket: &impl AsFd) -> io::Result<Health> {
 /// The kernel goes on asking every second until [`keep_honest`] or [`hold`] sets the pace again; call one of them when the
 /// answer is in. It can be asked again at any time.
 ///
+/// Where [`keep_honest`] is in force, a connection that has heard nothing for the whole stall time is ended by the kernel one second
+/// after the question.
+///
 /// macOS sends one probe, always a second after the question (its timers may add half of one), whatever was heard before; another one
-/// leaves only a second after an answer. Where [`keep_honest`] is in force, a connection that has heard nothing for
-/// the whole stall time is ended by the kernel one second after the question.
+/// leaves only a second after an answer, and none of them ends the connection.
 ///
 /// # Errors
 /// Those of setsockopt(2): not a TCP socket.
