@@ -31,7 +31,7 @@ pub struct Health {
     /// Bytes written by ssh and not yet sent at all.
     pub unsent: u32,
     /// Bytes written by ssh that the other side never acknowledged. Unlike the two above this is also known after the kernel has given the
-    /// connection up.
+    /// connection up (not on macOS, which forgets all of it then).
     pub undelivered: u64,
     /// How often the retransmission time-out was doubled since the last acknowledgement.
     pub backoff: u8,
