@@ -155,13 +155,13 @@ impl Plan for Configured {
 
     fn tell(&mut self, stage: Stage) {
         if let Some(notify) = &self.notify {
-            let state = match stage {
+            let line = match stage {
                 Stage::Ready => "READY=1",
                 Stage::Reloading => "RELOADING=1",
                 Stage::Ending => "STOPPING=1",
             };
-            if let Err(error) = notify.send(state) {
-                tracing::warn!(%error, state, "cannot tell the service manager");
+            if let Err(error) = notify.send(line) {
+                tracing::warn!(%error, line, "cannot tell the service manager");
             }
         }
     }

@@ -62,3 +62,15 @@ fn in_the_background_there_is_no_gate() {
     process.signal(Signal::SIGTERM).unwrap();
     eventually("the end", || Proc::look(process.pid).is_none());
 }
+
+/// Nobody sees standard error there.
+#[test]
+fn what_fails_in_the_background_is_in_the_log() {
+    let lab = at_home();
+    let variables = [("PIDFILE", "/nonexistent/pid")];
+    let mut running = Running::start(&lab, Who::Ours, &variables, &["-f", "-N", "work"]);
+    assert_eq!(running.end(), Some(0));
+    eventually("the reason", || {
+        running.log().contains("cannot write /nonexistent/pid")
+    });
+}

@@ -1,6 +1,6 @@
 //! Both programs, the same command lines: exit statuses, and whether ssh is started again.
 
-use super::support::{Running, Who, at_home};
+use super::support::{Running, SOON, Who, at_home};
 
 /// How one ended: its status, and how often it started ssh.
 type End = (i32, usize);
@@ -136,5 +136,29 @@ fn netroam_is_quiet_where_autossh_is() {
         assert_eq!(running.end(), Some(0));
         assert_eq!(running.piped.stdout(), "out\nout\n", "{who:?}");
         assert_eq!(running.piped.stderr(), "err\nerr\n", "{who:?}");
+    }
+}
+
+/// Without a log file, `AUTOSSH_DEBUG` has everything on standard error too.
+#[test]
+fn what_is_logged_can_be_watched() {
+    let lab = at_home();
+    for who in Who::BOTH {
+        let (program, config) = (who.program(&lab), lab.ssh_config());
+        let config = config.to_str().unwrap();
+        let words = [
+            program.to_str().unwrap(),
+            "-M",
+            "0",
+            "-F",
+            config,
+            "work",
+            "exit 1",
+        ];
+        let mut piped = lab.piped(&words, &[("AUTOSSH_DEBUG", "")]).unwrap();
+        assert_eq!(piped.wait_exit(SOON).unwrap().code(), Some(1));
+        let said = piped.stderr();
+        assert!(said.contains("autossh["), "{who:?}: {said}");
+        assert!(said.contains(who.start()), "{who:?}: {said}");
     }
 }

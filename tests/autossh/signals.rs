@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use netroam_lab::{Lab, Proc};
 use nix::sys::signal::Signal;
 
-use super::support::{Running, SOON, Who, at_home, eventually, forward, process_in};
+use super::support::{Running, SOON, Who, at_home, banner, eventually, forward, process_in};
 
 const PORT: u16 = 2200;
 
@@ -91,4 +91,38 @@ fn waiting_netroam_lives_through_what_is_meant_to_wake_it() {
     running.ssh(&lab, PORT);
     running.piped.signal(Signal::SIGTERM).unwrap();
     assert_eq!(running.end(), Some(1));
+}
+
+/// A tunnel is nothing that a terminal shows, a session is.
+#[test]
+fn a_tunnel_outlives_its_terminal_and_a_session_does_not() {
+    let lab = at_home();
+    let program = Who::Ours.program(&lab);
+    let config = lab.ssh_config();
+    let forward = forward(PORT);
+    let start = |words: &[&str]| {
+        let words: Vec<&str> = [program.to_str().unwrap(), "-F", config.to_str().unwrap()]
+            .into_iter()
+            .chain(words.iter().copied())
+            .collect();
+        lab.terminal(&words).unwrap()
+    };
+    let mut tunnel = start(&["-N", "-L", &forward, "work"]);
+    eventually("the tunnel", || banner(&lab, PORT).is_some());
+    tunnel.hang_up();
+    // Between runs it would read keys, if there were a terminal.
+    lab.move_to(netroam_lab::Net::Cafe).unwrap();
+    lab.leave(netroam_lab::Net::Cafe).unwrap();
+    lab.arrive(netroam_lab::Net::Home).unwrap();
+    eventually("the tunnel", || banner(&lab, PORT).is_some());
+    tunnel.signal(Signal::SIGTERM).unwrap();
+    assert_eq!(tunnel.wait_exit(SOON).unwrap().code(), Some(1));
+    let mut session = start(&["-t", "work", "echo ready; cat"]);
+    session.wait_for_text("ready", SOON).unwrap();
+    session.hang_up();
+    assert_eq!(session.wait_exit(SOON).unwrap().code(), Some(1));
+    eventually("ssh to be gone", || {
+        let left = lab.laptop().processes().unwrap();
+        left.iter().all(|process| process.name != "ssh")
+    });
 }

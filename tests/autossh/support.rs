@@ -45,7 +45,7 @@ impl Who {
     }
 
     /// How it logs that it starts ssh.
-    fn start(self) -> &'static str {
+    pub(crate) fn start(self) -> &'static str {
         match self {
             Self::Real => "starting ssh (",
             Self::Ours => "ssh started (",

@@ -7,5 +7,6 @@ mod endings;
 mod logins;
 mod moves;
 mod random;
+mod restarts;
 mod vpn;
 mod world;

@@ -54,7 +54,8 @@ pub(crate) fn health(socket: BorrowedFd<'_>) -> io::Result<Health> {
 }
 
 /// The idle time last: setting it is what starts the kernel's timer anew, and the probe leaves when it is over.
-pub(crate) fn ask(socket: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn ask(socket: BorrowedFd<'_>) -> io::Result<Health> {
+    let before = health(socket)?;
     let second = Duration::from_secs(1);
     let socket = SockRef::from(&socket);
     socket.set_tcp_keepalive(
@@ -62,5 +63,6 @@ pub(crate) fn ask(socket: BorrowedFd<'_>) -> io::Result<()> {
             .with_interval(second)
             .with_retries(MOST_PROBES),
     )?;
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(second))
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(second))?;
+    Ok(before)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::tcp::Health;
+use crate::tcp::{Health, Question};
 
 /// The moment at which a connection was heard last is counted in these. Two clocks are read for it, one of which ticks every 1 to 10 ms, so it may
 /// come out a little differently each time; the longer the unit, the more seldom that looks like a word. And what answers a question comes
@@ -46,6 +46,7 @@ impl Heard {
             bytes_received: self.next_byte.into(),
             sent: 0,
             received: unit,
+            question: Question::Counted,
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn health(_socket: BorrowedFd<'_>) -> io::Result<Health> {
 }
 
 #[cfg(not(target_os = "freebsd"))]
-pub(crate) fn ask(_socket: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn ask(_socket: BorrowedFd<'_>) -> io::Result<Health> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

@@ -121,9 +121,10 @@ impl Environment {
         (self.poll / 2).min(PATIENCE)
     }
 
-    /// How long sent data may stay unacknowledged: never longer than autossh would need to notice.
-    pub(super) fn stall(&self) -> Duration {
-        (self.poll * 2).clamp(STALL.0, STALL.1)
+    /// How long sent data may stay unacknowledged where that is not to be as usual: never longer than autossh would need to notice.
+    pub(super) fn stall(&self) -> Option<Duration> {
+        let stall = self.poll.saturating_mul(2).max(STALL.0);
+        (stall < STALL.1).then_some(stall)
     }
 }
 
@@ -147,7 +148,7 @@ mod tests {
         assert_eq!(environment.level, Severity::Info);
         assert_eq!(environment.most_starts, None);
         assert_eq!(environment.lifetime, None);
-        assert_eq!(environment.stall(), Duration::from_secs(15));
+        assert_eq!(environment.stall(), None);
         assert_eq!(environment.patience(), Duration::from_secs(15));
         assert!(!environment.debug && !environment.forced);
     }
@@ -188,7 +189,9 @@ mod tests {
         assert_eq!(of("600", "20").first_poll, Duration::from_secs(20));
         assert_eq!(of("600", "0").poll, Duration::from_secs(600));
         let short = of("5", "0");
-        assert_eq!(short.stall(), Duration::from_secs(10));
+        assert_eq!(short.stall(), Some(Duration::from_secs(10)));
+        assert_eq!(of("1", "0").stall(), Some(Duration::from_secs(3)));
+        assert_eq!(of("8", "0").stall(), None);
         assert_eq!(short.patience(), Duration::from_millis(2500));
         assert_eq!(of("-1", "0").poll, Duration::from_secs(600));
         let loud = read(&[("AUTOSSH_DEBUG", ""), ("AUTOSSH_LOGLEVEL", "1")]).unwrap();

@@ -8,6 +8,7 @@ use std::{
     path::Path,
     process::{Command, ExitCode},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
@@ -98,17 +99,12 @@ fn keep(program: &OsStr, words: &[OsString]) -> Result<ExitCode> {
     if line.background && !in_background {
         return background::go(program, &environment, words);
     }
-    let pid_file = environment.pid_file.as_deref().map(PidFile::write);
-    let pid_file = pid_file.transpose()?;
-    if let Err(error) = crate::log::start(None, None) {
-        log.say(Severity::Warning, &format!("{error:#}"));
-    }
     let gate = if line.background || in_background {
-        std::time::Duration::ZERO
+        Duration::ZERO
     } else {
         environment.gate
     };
-    let asked = Wanted {
+    let wanted = Wanted {
         environment: &environment,
         restarts: Restarts {
             gate,
@@ -119,8 +115,9 @@ fn keep(program: &OsStr, words: &[OsString]) -> Result<ExitCode> {
         ports,
         log: &log,
     };
-    let exit = asked.keep(args, &ssh)?;
-    drop(pid_file);
+    let exit = wanted.keep(args, &ssh);
+    // Nobody may see standard error.
+    let exit = exit.inspect_err(|error| log.say(Severity::Error, &format!("{error:#}")))?;
     Ok(finish(&log, &exit))
 }
 
@@ -134,6 +131,11 @@ struct Wanted<'a> {
 
 impl Wanted<'_> {
     fn keep(&self, mut args: Args, ssh: &OsStr) -> Result<Exit> {
+        let pid_file = self.environment.pid_file.as_deref().map(PidFile::write);
+        let _pid_file = pid_file.transpose()?;
+        if let Err(error) = crate::log::start(None, None) {
+            self.log.say(Severity::Warning, &format!("{error:#}"));
+        }
         // One thread, the main one: its end is what ends ssh when netroam is killed.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -212,8 +214,12 @@ impl Wanted<'_> {
             scrollback: None,
             via: None,
             dial: None,
+<<<<<<< HEAD
             events: None,
             stall: Some(self.environment.stall()),
+=======
+            stall: self.environment.stall(),
+>>>>>>> refs/heads/w-autossh
             take_over: false,
             rerun: true,
             config: None,
