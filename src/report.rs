@@ -188,6 +188,7 @@ pub fn state(host: &str, status: &Status) -> (String, &'static str) {
                 Segments::Usual => ", trying again",
             };
             let what = match stage {
+                Stage::Banner => "no word from the host",
                 Stage::KeyExchange => "the login hangs (MTU?)",
                 Stage::Authentication => "the login hangs",
             };
@@ -398,6 +399,7 @@ pub fn failure(host: &str, failure: &Failure) -> String {
 /// What a login that hangs looks like.
 fn stuck(stage: Stage) -> &'static str {
     match stage {
+        Stage::Banner => "no word from the host, over what ssh connects by",
         Stage::KeyExchange => {
             "the login hangs in the key exchange: large packets do not come through (MTU?)"
         }

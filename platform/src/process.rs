@@ -9,7 +9,9 @@
 //! Nor does it watch `SIGCHLD`; [`reap`] answers whenever it is asked.
 
 use std::{
-    fmt, io,
+    fmt,
+    fs::File,
+    io,
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
     process::{Command, ExitStatus},
 };
@@ -112,6 +114,60 @@ pub fn spawn_apart(command: Command) -> io::Result<Pid> {
     })
 }
 
+/// Starts `command` as [`spawn`] does, but deaf to `SIGHUP`: it outlives the terminal, which ends with the first process of its session.
+///
+/// # Errors
+/// As for [`spawn`].
+pub fn spawn_outliving_terminal(command: Command) -> io::Result<Pid> {
+    let parent = unistd::getpid();
+    start(command, move || {
+        imp::process::die_with(parent)?;
+        #[expect(unsafe_code, reason = "a handler could be anything; this is none")]
+        // SAFETY: ignoring runs no code of ours.
+        unsafe {
+            signal::signal(signal::Signal::SIGHUP, SigHandler::SigIgn)?;
+        }
+        Ok(())
+    })
+}
+
+/// Starts `command` beside us: in our session and process group, as [`spawn`] does, but the system does not end it when we end.
+///
+/// # Errors
+/// As for [`spawn`].
+pub fn spawn_beside(command: Command) -> io::Result<Pid> {
+    start(command, || Ok(()))
+}
+
+/// Waits for the end of a child, and reaps it.
+///
+/// # Errors
+/// `ECHILD` if its end was reported before.
+pub fn wait(pid: Pid) -> io::Result<Change> {
+    loop {
+        match reap_with(pid, 0) {
+            Ok(Some(change)) => return Ok(change),
+            Ok(None) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Leaves the terminal for good: a session of our own (setsid(2)), whose children find no terminal either, and the standard streams at
+/// `/dev/null`.
+///
+/// # Errors
+/// `EPERM` if we lead a process group; those of open(2) and dup2(2).
+pub fn leave_terminal() -> io::Result<()> {
+    unistd::setsid()?;
+    let null = File::options().read(true).write(true).open("/dev/null")?;
+    unistd::dup2_stdin(&null)?;
+    unistd::dup2_stdout(&null)?;
+    unistd::dup2_stderr(&null)?;
+    Ok(())
+}
+
 /// Starts `command`; the child calls `first`, which may only make async-signal-safe calls (signal-safety(7)), before its signals are set.
 fn start(
     mut command: Command,
@@ -151,6 +207,10 @@ fn start(
 /// # Errors
 /// `ECHILD` if its end was reported before.
 pub fn reap(pid: Pid) -> io::Result<Option<Change>> {
+    reap_with(pid, libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED)
+}
+
+fn reap_with(pid: Pid, options: i32) -> io::Result<Option<Change>> {
     let mut status = 0;
     #[expect(
         unsafe_code,
@@ -158,13 +218,7 @@ pub fn reap(pid: Pid) -> io::Result<Option<Change>> {
     )]
     // Not nix's waitpid: it fails on the real-time signals that a process may die of.
     // SAFETY: `status` is ours and lives through the call.
-    let found = unsafe {
-        libc::waitpid(
-            pid.0,
-            &raw mut status,
-            libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED,
-        )
-    };
+    let found = unsafe { libc::waitpid(pid.0, &raw mut status, options) };
     if Errno::result(found)? == 0 {
         return Ok(None);
     }

@@ -15,6 +15,7 @@ use crate::{
 };
 
 mod autossh;
+mod background;
 mod config;
 mod dial;
 mod events;

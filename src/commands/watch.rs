@@ -16,7 +16,7 @@ use netroam_platform::process;
 use nix::unistd::{gethostname, ttyname};
 use tokio::runtime::Runtime;
 
-use super::usage;
+use super::{background, usage};
 use crate::{
     cli::{ContextChoice, DialChoice, ScrollbackChoice, Watch},
     config::{Configuration, Preferences},
@@ -58,12 +58,8 @@ impl From<anyhow::Error> for Refusal {
 pub(super) fn run(watch: &Watch, ssh: &OsStr, version: Version) -> Result<ExitCode> {
     let args = match Args::parse(&watch.ssh, version) {
         Ok(Asked::Session(args)) => args,
-        Ok(Asked::Other(mode)) if mode.is_for_ssh() => {
-            return Err(Command::new(ssh).args(&watch.ssh).exec()).context("cannot run ssh");
-        }
         Ok(Asked::Other(_)) => {
-            let hint = "netroam watch -N ... & keeps forwards in the background";
-            return Ok(usage("-f would leave netroam nothing to keep", hint));
+            return Err(Command::new(ssh).args(&watch.ssh).exec()).context("cannot run ssh");
         }
         Err(error) => return Ok(usage(&error.to_string(), HELP)),
     };
@@ -84,6 +80,11 @@ pub(super) fn run(watch: &Watch, ssh: &OsStr, version: Version) -> Result<ExitCo
         }
         Err(Refusal::Failed(error)) => return Err(error),
     };
+    if session.config.fork_after_authentication && !driver::background::is_meant() {
+        // Its claims are for the one that goes to the background.
+        drop(session);
+        return background::start();
+    }
     let exit = runtime.block_on(driver::keep(session));
     // Not to wait for its threads: zbus connects in one, and a bus that hangs does not let it go.
     runtime.shutdown_background();
@@ -154,6 +155,9 @@ pub(super) fn session(
             (Dialler::Ssh, first_hop)
         }
     };
+    for what in config.overridden(dialler == Dialler::Ours) {
+        tracing::info!("netroam overrides {what}");
+    }
     let (again, context) = match keeper {
         Some(mux) => (
             Again::Attach,

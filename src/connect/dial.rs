@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use netroam_platform::tcp;
 use nix::{errno::Errno, ifaddrs::getifaddrs, sys::socket::SockaddrStorage};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{net::TcpSocket, select, time::sleep};
@@ -35,8 +34,6 @@ pub struct Dialled {
     pub local: SocketAddr,
     /// The server's first line as far as it was there, made printable.
     pub banner: String,
-    /// The kernel's measurement while connecting.
-    pub round_trip: Option<Duration>,
 }
 
 /// How far an attempt has come.
@@ -181,18 +178,11 @@ fn dialled(
     let taken = |error: io::Error| Failure::Local(format!("the new connection: {}", words(&error)));
     let socket = stream.into_std().map_err(taken)?;
     let local = socket.local_addr().map_err(taken)?;
-    let round_trip = match tcp::health(&socket) {
-        Ok(health) => health.rtt,
-        // Not every system says.
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => None,
-        Err(error) => return Err(taken(error)),
-    };
     Ok(Dialled {
         socket,
         peer,
         local,
         banner,
-        round_trip,
     })
 }
 

@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use netroam_platform::{Path, clock, process};
+use netroam_platform::{Path, clock};
 use tokio::sync::mpsc;
 
 use super::{
-    Driver, GRACE, Message, News, checked,
+    Driver, GRACE, Heard, Message, checked,
     run::LiveRun,
     signals::{Arrived, Signals},
 };
@@ -65,7 +65,11 @@ impl Driver {
                 self.stop_probing();
                 self.with(run, LiveRun::hold);
             }
-            Action::Kill(run) => self.with(run, |run| run.signal(process::Signal::Kill)),
+            Action::Kill(run) => {
+                if let Some(run) = self.runs.get_mut(&run) {
+                    run.kill();
+                }
+            }
             Action::Probe {
                 run,
                 sign,
@@ -75,12 +79,12 @@ impl Driver {
             Action::Show(status) => {
                 tracing::info!(?status, "status");
                 self.account.shown(&status);
-                self.news(News::Status(&status));
+                self.let_hear(Heard::Status(&status));
                 self.shown = Some(status);
             }
             Action::Say(notice) => {
                 self.account.said(&notice);
-                self.news(News::Said(&notice));
+                self.let_hear(Heard::Said(&notice));
                 let line = report::notice(self.session.label(), &notice);
                 tracing::info!("{line}");
                 if !self.quiet() {
@@ -170,6 +174,8 @@ impl Driver {
             attach,
             again: purpose == Purpose::Reattach,
             terminal: self.terminal.is_some(),
+            heard: self.waiting.is_some(),
+            chained: self.is_chained(),
             stale: self.stale.clone(),
         };
         match LiveRun::start(&self.session, &self.dir, plan, &self.messages) {
@@ -182,7 +188,7 @@ impl Driver {
                     "started ssh"
                 );
                 self.account.started(id);
-                self.news(News::Started {
+                self.let_hear(Heard::Started {
                     run: id,
                     pid: super::number(run.pid),
                 });
@@ -338,7 +344,7 @@ impl Driver {
         let deadline = clock::now() + GRACE;
         for run in self.runs.values_mut() {
             if run.silenced {
-                run.signal(process::Signal::Kill);
+                run.kill();
             } else {
                 run.end(deadline);
             }
@@ -348,11 +354,13 @@ impl Driver {
                 arrived = signals.next() => if matches!(arrived, Arrived::ChildChanged) { self.reap() },
                 Some(message) = inbox.recv() => match message {
                     Message::Over(run, _) => {
-                        self.runs.remove(&run);
+                        if let Some(over) = self.runs.remove(&run) {
+                            self.end_chain(over.chain);
+                        }
                         self.take_terminal(false);
                     }
                     Message::Said(bytes) => self.said(&bytes),
-                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) | Message::Mute(..) | Message::Forward(..) | Message::Admitted(_) => {}
+                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) | Message::Chain(..) | Message::ForwardGranted(_) | Message::Mute(..) | Message::Forward(..) | Message::Admitted(_) => {}
                 },
                 () = super::until(Some(deadline)), if self.runs.values().any(|run| run.kill_at.is_some()) => {
                     for run in self.runs.values_mut() {
@@ -363,6 +371,11 @@ impl Driver {
         }
         if let Some(terminal) = &self.terminal {
             checked("restore the terminal", terminal.restore(Reset::TermiosOnly));
+        }
+        for ending in self.chains.drain(..) {
+            if let Err(error) = ending.await {
+                tracing::warn!(%error, "cannot end what ssh has started");
+            }
         }
     }
 }

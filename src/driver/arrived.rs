@@ -62,8 +62,8 @@ impl Driver {
             checked("give the terminal back", terminal.before_stop());
         }
         // Whoever continues us continues the whole group, and these must not wake up.
-        for run in self.runs.values().filter(|run| run.silenced) {
-            run.signal(process::Signal::Kill);
+        for run in self.runs.values_mut().filter(|run| run.silenced) {
+            run.kill();
         }
         signals::stop_ourselves();
         self.continued();

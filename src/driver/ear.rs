@@ -224,6 +224,9 @@ impl Ear {
             if event == LogEvent::Authenticated {
                 report_to(&self.messages, Message::Authenticated(self.id));
             }
+            if let LogEvent::Listens { granted: true, .. } = event {
+                report_to(&self.messages, Message::ForwardGranted(self.id));
+            }
             if let LogEvent::Connecting(address) = event {
                 report_to(
                     &self.messages,

@@ -343,6 +343,7 @@ impl Many {
             orders: Some(receiver),
             followers: Rc::clone(&self.followers),
             queue: Some(queue),
+            waiting: None,
         };
         let span = tracing::info_span!("session", name);
         let name = name.to_owned();

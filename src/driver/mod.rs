@@ -9,6 +9,8 @@
 mod account;
 mod act;
 mod arrived;
+pub mod background;
+mod chain;
 mod dir;
 mod ear;
 mod forwards;
@@ -44,7 +46,7 @@ use netroam_platform::{
 use tokio::{
     select,
     sync::{mpsc, oneshot},
-    task::AbortHandle,
+    task::{AbortHandle, JoinHandle},
     time::sleep,
 };
 
@@ -53,7 +55,7 @@ pub use forwards::Outcome;
 pub use many::{Plan, Stage, Unkept, keep_many};
 pub use once::{Once, dial as dial_once};
 pub use session::{Context, Session};
-pub use stand_in::{Hearer, Monitor, News, StandIn};
+pub use stand_in::{Heard, Hearer, Monitor, StandIn};
 
 use crate::{
     connect::{Dialled, Failure, Progress, Resolver},
@@ -65,6 +67,8 @@ use crate::{
     terminal::{Key, Keys, Status as StatusLine, Terminal},
 };
 use account::Account;
+use background::Waiting;
+use chain::Chain;
 use dir::RunDir;
 use hub::Outlook;
 use queue::{Place, Queue};
@@ -93,6 +97,10 @@ enum Message {
     Authenticated(RunId),
     /// What goes through the run's forwards does not come back, because of this.
     Mute(RunId, String),
+    /// What the run's ssh has started to reach the host.
+    Chain(RunId, Chain),
+    /// The server listens for a forward of this run.
+    ForwardGranted(RunId),
     /// What became of a forward of this run.
     Forward(RunId, Forward, Outcome),
     /// What ssh wrote for the user.
@@ -119,6 +127,8 @@ struct Driver {
     stale: Option<Stale>,
     resolver: Arc<Resolver>,
     runs: BTreeMap<RunId, LiveRun>,
+    /// What is left of runs that are over, and is about to end.
+    chains: Vec<JoinHandle<()>>,
     attempts: BTreeMap<AttemptId, AbortHandle>,
     /// Who asks for the addresses that ssh dials by itself, for a run or for the next one.
     finding: BTreeMap<Option<RunId>, AbortHandle>,
@@ -135,6 +145,8 @@ struct Driver {
     orders: Option<mpsc::UnboundedReceiver<Order>>,
     followers: Rc<RefCell<Followers>>,
     turn: Option<Turn>,
+    /// Who waits until the session is attached, and is then told that it goes on in the background.
+    waiting: Option<Waiting>,
     exit: Option<Exit>,
 }
 
@@ -164,6 +176,7 @@ struct Around {
     orders: Option<mpsc::UnboundedReceiver<Order>>,
     followers: Rc<RefCell<Followers>>,
     queue: Option<Queue>,
+    waiting: Option<Waiting>,
 }
 
 /// Keeps `session` connected until it is over.
@@ -195,6 +208,7 @@ pub async fn keep(session: Session) -> Result<Exit> {
         orders: None,
         followers: Rc::default(),
         queue: None,
+        waiting: Waiting::find().context("cannot hear from whoever waits for us")?,
     };
     let (exit, _) = keep_in(session, around).await;
     Ok(exit)
@@ -249,6 +263,7 @@ async fn keep_in(session: Session, around: Around) -> (Exit, control::Status) {
         shown: None,
         unsaid: Vec::new(),
         runs: BTreeMap::new(),
+        chains: Vec::new(),
         attempts: BTreeMap::new(),
         finding: BTreeMap::new(),
         sockets: BTreeMap::new(),
@@ -261,6 +276,7 @@ async fn keep_in(session: Session, around: Around) -> (Exit, control::Status) {
         orders: around.orders,
         followers: around.followers,
         turn: around.queue.map(Turn::new),
+        waiting: around.waiting,
         exit: None,
         session,
     };
@@ -274,6 +290,10 @@ async fn keep_in(session: Session, around: Around) -> (Exit, control::Status) {
             key = next_key(&mut driver.keys) => driver.pressed(key),
             request = next_request(&mut driver.control) => driver.answer(request),
             order = next_order(&mut driver.orders) => driver.obey(order),
+            () = background::abandoned(driver.waiting.as_ref()) => {
+                driver.waiting = None;
+                driver.tell(Input::Quit(nix::libc::SIGTERM));
+            }
             () = until(deadline) => driver.timed_out().await,
         }
         driver.carry_out();
@@ -434,14 +454,20 @@ impl Driver {
             }
             Message::Greeted(run) => {
                 self.turn_is_used();
+                self.note_chain(run);
                 self.tell(Input::Greeted(run));
             }
+            Message::Chain(run, chain) => match self.runs.get_mut(&run) {
+                Some(live) => live.chain = Some(chain),
+                None => self.end_chain(Some(chain)),
+            },
             Message::KeyExchanged(run) => self.tell(Input::KeyExchanged(run)),
             Message::Authenticated(run) => self.authenticated(run),
             Message::Mute(run, why) => {
                 let why = format!("the monitoring ports are silent: {why}");
                 self.tell(Input::Mute { run, why });
             }
+            Message::ForwardGranted(run) => self.forward_granted(run),
             Message::Forward(run, forward, outcome) => self.forward(run, &forward, outcome),
             Message::Said(bytes) => self.said(&bytes),
             Message::Over(run, ending) => self.over(run, ending),
@@ -501,10 +527,11 @@ impl Driver {
             self.clear_status();
             self.shown = None;
             self.account.attached(run);
-            self.news(News::Attached(run));
+            self.let_hear(Heard::Attached(run));
             self.watch_echo(run);
         }
         self.tell(Input::Authenticated(run));
+        self.go_to_background_with(run);
     }
 
     /// A run is gone: the terminal is ours again, unless another run has it already.
@@ -513,6 +540,7 @@ impl Driver {
             return;
         };
         self.finding.remove(&Some(run));
+        self.end_chain(live.chain);
         let ending = match (live.not_without, ending) {
             (Some(forward), Ending::EndedByUs) => Ending::Lost {
                 why: report::forward(&forward, Outcome::NotWithout),
@@ -521,7 +549,7 @@ impl Driver {
         };
         tracing::info!(run = run.0, ?ending, "run ended");
         self.account.ended(run, &ending);
-        self.news(News::Ended(run, &ending));
+        self.let_hear(Heard::Ended(run, &ending));
         stop_asking(&mut self.echo);
         self.turn_ended(run, &ending);
         let clean = matches!(ending, Ending::Finished { .. } | Ending::TakenOver);

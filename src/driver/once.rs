@@ -159,6 +159,8 @@ impl<S: FnMut(&Status)> Dialling<S> {
             | Message::Greeted(_)
             | Message::KeyExchanged(_)
             | Message::Authenticated(_)
+            | Message::Chain(..)
+            | Message::ForwardGranted(_)
             | Message::Mute(..)
             | Message::Admitted(_)
             | Message::Forward(..)

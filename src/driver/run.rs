@@ -21,6 +21,7 @@ use tokio::{
 
 use super::{
     Message, Session,
+    chain::Chain,
     dir::RunDir,
     ear::Ear,
     forwards::{self, Keep},
@@ -38,6 +39,10 @@ const SILENCE: Duration = Duration::from_secs(1);
 
 /// What a run needs.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not exclude each other"
+)]
 pub(super) struct Plan {
     pub(super) id: RunId,
     /// The connection that ssh gets; without one it dials by itself.
@@ -52,6 +57,10 @@ pub(super) struct Plan {
     pub(super) stale: Option<Stale>,
     /// A terminal is there, and what ssh says must find one.
     pub(super) terminal: bool,
+    /// What ssh says must go through us, because our standard error will not be the present one.
+    pub(super) heard: bool,
+    /// ssh starts others to reach the host.
+    pub(super) chained: bool,
 }
 
 /// A run whose ssh is not reaped yet, or whose last words are not read yet.
@@ -73,6 +82,11 @@ pub(super) struct LiveRun {
     /// Written but never acknowledged, when it was given up.
     pub(super) undelivered: bool,
     pub(super) kill_at: Option<Time>,
+    chained: bool,
+    /// What it has started to reach the host, once that is known.
+    pub(super) chain: Option<Chain>,
+    /// For so many of its remote forwards the server listens.
+    pub(super) granted: usize,
     /// It is ended because this forward is not to be had, and the user does not want to be without it.
     pub(super) not_without: Option<Forward>,
     /// The duplicate of its socket with which the kernel can be asked and told. Kept no longer than ssh lives: the server hears of the
@@ -144,8 +158,7 @@ impl LiveRun {
             }
             handing_over = Some(give(socket, session, dir, &mut command)?);
         }
-        let stderr = plan
-            .terminal
+        let stderr = (plan.terminal || plan.heard)
             .then(|| pty::open(std::io::stderr()))
             .transpose();
         let stderr = stderr.context("cannot open a pty for what ssh says")?;
@@ -156,7 +169,7 @@ impl LiveRun {
             }
             None => None,
         };
-        let pid = process::spawn(command)
+        let pid = spawn(command, plan.heard)
             .with_context(|| format!("cannot run {}", session.ssh.display()))?;
         let (gone, end) = oneshot::channel();
         let keep = Keep {
@@ -183,7 +196,7 @@ impl LiveRun {
                 None => None,
             },
             context: plan.attach.is_some(),
-            escapable: plan.terminal,
+            escapable: plan.terminal && session.config.escape_char.is_some(),
             exit_on_forward_failure: session.config.exit_on_forward_failure && !forwards_kept,
             forwards,
             fifo: Readable::new(fifo)?,
@@ -201,6 +214,9 @@ impl LiveRun {
             stage: Stage::Connecting,
             undelivered: false,
             kill_at: None,
+            chained: plan.chained,
+            chain: None,
+            granted: 0,
             not_without: None,
             socket: plan.socket,
             handing_over,
@@ -219,6 +235,11 @@ impl LiveRun {
     /// What the terminal shows is the session's, though it may be about to end.
     pub(super) fn on_screen(&self) -> bool {
         self.attached && !self.silenced
+    }
+
+    /// It has authenticated, and is not told to end.
+    pub(super) fn is_attached(&self) -> bool {
+        self.stage == Stage::Attached
     }
 
     /// It logs in, and nobody is to be asked anything: the status line may be shown meanwhile.
@@ -243,8 +264,16 @@ impl LiveRun {
                 "ssh did not end when told to, killing it"
             );
             self.signal(Signal::Continue);
-            self.signal(Signal::Kill);
+            self.kill();
         }
+    }
+
+    /// Kills it, which it does not notice: nor does what it has started.
+    pub(super) fn kill(&mut self) {
+        if self.chained && self.chain.is_none() && self.stage != Stage::Reaped {
+            self.chain = Some(Chain::below(self.pid));
+        }
+        self.signal(Signal::Kill);
     }
 
     /// Stops it where it stands.
@@ -378,4 +407,14 @@ fn give(
         }
     });
     Ok(giving.abort_handle())
+}
+
+/// Starts ssh. Where it `outlives` the terminal (`-f`), it is not to hear of the end of that, and has no input.
+fn spawn(mut command: Command, outlives: bool) -> std::io::Result<Pid> {
+    if outlives {
+        command.stdin(Stdio::null());
+        process::spawn_outliving_terminal(command)
+    } else {
+        process::spawn(command)
+    }
 }

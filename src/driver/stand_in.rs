@@ -42,7 +42,7 @@ pub struct Monitor {
 
 /// Something that happened.
 #[derive(Clone, Copy, Debug)]
-pub enum News<'a> {
+pub enum Heard<'a> {
     /// ssh was started.
     Started {
         /// The how manieth.
@@ -63,7 +63,7 @@ pub enum News<'a> {
 }
 
 /// Hears what happens.
-pub struct Hearer(pub Box<dyn Fn(News<'_>)>);
+pub struct Hearer(pub Box<dyn Fn(Heard<'_>)>);
 
 impl fmt::Debug for Hearer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,9 +73,9 @@ impl fmt::Debug for Hearer {
 
 impl Driver {
     /// Lets autossh's user know.
-    pub(super) fn news(&self, news: News<'_>) {
+    pub(super) fn let_hear(&self, heard: Heard<'_>) {
         if let Some(stand_in) = &self.session.stand_in {
-            (stand_in.hearer.0)(news);
+            (stand_in.hearer.0)(heard);
         }
     }
 
@@ -92,7 +92,7 @@ impl Driver {
             return false;
         };
         let outlives = stand_in.outlives_terminal || self.terminal.is_none();
-        self.news(News::Signal(signal));
+        self.let_hear(Heard::Signal(signal));
         match signal {
             SIGUSR1 => self.tell(Input::Restart(Some("another ssh was asked for".into()))),
             SIGHUP if outlives || terminal_is_there() => self.tell(Input::Restart(None)),

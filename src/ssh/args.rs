@@ -53,7 +53,7 @@ pub struct Args {
 pub enum Asked {
     /// A session, which netroam can keep.
     Session(Args),
-    /// Something that ssh does by itself and that ends; netroam has nothing to keep there.
+    /// Something that ssh does by itself and that ends; netroam has nothing to keep there, and runs ssh in its own place.
     Other(Mode),
 }
 
@@ -68,18 +68,6 @@ pub enum Mode {
     Configuration,
     /// `-O`: command a running master.
     Control,
-    /// `-f`: go to the background after authentication.
-    Background,
-}
-
-impl Mode {
-    /// Whether ssh should simply be run in netroam's place; otherwise the mode is to be refused.
-    pub fn is_for_ssh(self) -> bool {
-        match self {
-            Self::Version | Self::Query | Self::Configuration | Self::Control => true,
-            Self::Background => false,
-        }
-    }
 }
 
 /// Words that ssh would not accept.
@@ -288,7 +276,6 @@ fn mode_of(option: &Opt) -> Option<Mode> {
         b'Q' => Some(Mode::Query),
         b'G' => Some(Mode::Configuration),
         b'O' => Some(Mode::Control),
-        b'f' => Some(Mode::Background),
         _ => None,
     }
 }

@@ -26,8 +26,8 @@ const ALIVE_INTERVAL_WATCHED: u32 = 60;
 const ALIVE_INTERVAL_ALONE: u32 = 15;
 
 /// Options that ssh takes last-wins or that override a keyword whatever comes first, and that netroam must decide: `-E` and `-q` are honoured by
-/// netroam when it shows ssh's log, `-M` and `-S` would let a master swallow the run.
-const OURS: &[u8] = b"EqMS";
+/// netroam when it shows ssh's log, `-M` and `-S` would let a master swallow the run, and with `-f` it is netroam that goes to the background.
+const OURS: &[u8] = b"EfqMS";
 
 /// One run of ssh.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +70,10 @@ impl Run<'_> {
             keyword("ControlMaster=no".into());
             keyword("ControlPath=none".into());
         }
+        if self.config.fork_after_authentication {
+            keyword("ForkAfterAuthentication=no".into());
+            keyword("StdinNull=yes".into());
+        }
         if self.forwards_kept {
             keyword("ExitOnForwardFailure=no".into());
         }
@@ -79,6 +83,10 @@ impl Run<'_> {
         if self.handover {
             keyword(DIALLER.into());
             keyword("ProxyUseFdpass=yes".into());
+            if self.config.canonicalize_hostname {
+                // `yes` means only without a proxy (sshconnect's resolve_canonicalize in ssh.c).
+                keyword("CanonicalizeHostname=always".into());
+            }
         }
         // Without a context a run may have to wait for its address for hours, and the kernel watches its connection anyway.
         if self.config.server_alive_interval.is_zero() && (self.attach.is_some() || !self.handover)
@@ -185,6 +193,7 @@ mod tests {
             "-E",
             "/nonexistent/x",
             "-M",
+            "-f",
             "-S",
             "/nonexistent/y",
             "-t",
@@ -219,6 +228,8 @@ mod tests {
             "proxyusefdpass yes",
             "proxycommand \"$NETROAM_EXE\" hand-over",
             "requesttty true",
+            "forkafterauthentication no",
+            "stdinnull yes",
             "serveraliveinterval 60",
         ] {
             assert!(

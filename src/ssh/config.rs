@@ -1,6 +1,6 @@
 //! What `ssh -G` says of a host.
 
-use std::{collections::BTreeMap, ffi::OsStr, path::PathBuf, process::Command, time::Duration};
+use std::{collections::BTreeMap, ffi::OsStr, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -42,8 +42,8 @@ pub struct Config {
     pub proxy_command: Option<String>,
     /// `ControlMaster` is anything but `no`.
     pub control_master: bool,
-    /// `ControlPath`, expanded.
-    pub control_path: Option<PathBuf>,
+    /// `CanonicalizeHostname yes`: only where ssh sees no proxy.
+    pub canonicalize_hostname: bool,
     /// `RemoteCommand`.
     pub remote_command: Option<String>,
     /// `RequestTTY`, with `-t` and `-T` taken into account.
@@ -226,7 +226,7 @@ impl Config {
             proxy_jump: text("proxyjump"),
             proxy_command: text("proxycommand").filter(|command| !is_our_dial(command)),
             control_master: !matches!(values.get("controlmaster"), None | Some(&("no" | "false"))),
-            control_path: text("controlpath").map(PathBuf::from),
+            canonicalize_hostname: yes("canonicalizehostname"),
             remote_command: text("remotecommand"),
             request_tty: match values.get("requesttty") {
                 Some(&("yes" | "true")) => RequestTty::Yes,
@@ -263,6 +263,21 @@ impl Config {
             batch_mode: yes("batchmode"),
             forwards: Forward::all(&forwards),
         })
+    }
+
+    /// What netroam has to decide otherwise than the user did, and why; `ours`: netroam dials.
+    pub fn overridden(&self, ours: bool) -> Vec<String> {
+        let master = "ControlMaster (a stale master would swallow the session)";
+        let canonical =
+            "CanonicalizeHostname (always, because to ssh netroam's dialling is a proxy)";
+        [
+            (self.control_master, master),
+            (ours && self.canonicalize_hostname, canonical),
+        ]
+        .into_iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, what)| what.to_owned())
+        .collect()
     }
 
     /// Whether this is an interactive login session, which screen or tmux can keep; anything else runs as the user typed it. `terminal`:

@@ -100,6 +100,8 @@ pub enum Input {
         /// How it showed.
         why: String,
     },
+    /// From now on there is nobody whom ssh could ask: netroam went to the background.
+    Alone,
     /// netroam has to go, because of this signal (its number).
     Quit(i32),
 }
@@ -256,6 +258,8 @@ pub enum Reason {
 /// How far a login has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
+    /// The host's banner is missing, though ssh dials and nobody is asked anything.
+    Banner,
     /// The server's answer to the key exchange is missing.
     KeyExchange,
     /// The user is not let in yet.

@@ -22,24 +22,42 @@ const AUTHENTICATION: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// How long the next stage of a login may take, after so many in a row that hung.
-pub(super) fn patience(key_exchanged: bool, hung: u32) -> Duration {
-    let first = if key_exchanged {
-        AUTHENTICATION
-    } else {
-        KEY_EXCHANGE
+pub(super) fn patience(stage: Stage, hung: u32) -> Duration {
+    let first = match stage {
+        Stage::KeyExchange => KEY_EXCHANGE,
+        // Before the banner of a host behind jump hosts, there are as many logins.
+        Stage::Banner | Stage::Authentication => AUTHENTICATION,
     };
     first.saturating_mul(1 << hung.min(3)).min(LONGEST)
 }
 
 impl Supervisor {
-    /// Where netroam dials, the banner was heard before ssh was started.
+    /// What a run that begins waits for first, and until when. Where netroam dials, the banner was heard before ssh was started. Where ssh does,
+    /// over hosts that netroam knows, a jump host's login may hang as any; but somebody who is asked takes the time that it takes, and so does
+    /// a program of the user's.
+    pub(super) fn first_stage(
+        &self,
+        now: Time,
+        dialled: bool,
+        questions: bool,
+    ) -> (Stage, Option<Time>) {
+        let stage = if dialled {
+            Stage::KeyExchange
+        } else {
+            Stage::Banner
+        };
+        let hangs = dialled || (self.settings.hop_known && !questions);
+        (stage, hangs.then(|| now + patience(stage, self.hung)))
+    }
+
     pub(super) fn greeted(&mut self, now: Time, id: RunId) {
         if let Phase::Running(run) = &mut self.phase
             && run.id == id
             && run.authenticated.is_none()
-            && !run.key_exchanged
+            && run.stage == Stage::Banner
         {
-            run.deadline.get_or_insert(now + patience(false, self.hung));
+            run.stage = Stage::KeyExchange;
+            run.deadline = Some(now + patience(run.stage, self.hung));
         }
     }
 
@@ -47,11 +65,11 @@ impl Supervisor {
         if let Phase::Running(run) = &mut self.phase
             && run.id == id
             && run.authenticated.is_none()
-            && run.deadline.is_some()
+            && run.stage == Stage::KeyExchange
         {
             // A person takes the time that it takes.
-            run.deadline = (!run.questions).then(|| now + patience(true, self.hung));
-            run.key_exchanged = true;
+            run.stage = Stage::Authentication;
+            run.deadline = (!run.questions).then(|| now + patience(run.stage, self.hung));
         }
     }
 
@@ -64,11 +82,7 @@ impl Supervisor {
         }
         let id = run.id;
         let interface = run.path.as_ref().map(|path| path.interface.clone());
-        let stage = if run.key_exchanged {
-            Stage::Authentication
-        } else {
-            Stage::KeyExchange
-        };
+        let stage = run.stage;
         let reason = Reason::Stuck(stage);
         // The answer to the key exchange was a large packet already.
         if stage == Stage::KeyExchange && self.settings.dialler == Dialler::Ours {
@@ -87,7 +101,7 @@ impl Supervisor {
         } else {
             let segments = match stage {
                 Stage::KeyExchange if self.small.is_some() => Segments::Small,
-                Stage::KeyExchange | Stage::Authentication => Segments::Usual,
+                Stage::Banner | Stage::KeyExchange | Stage::Authentication => Segments::Usual,
             };
             self.show(Status::RetryingLogin { stage, segments });
         }

@@ -242,6 +242,7 @@ impl Supervisor {
             (_, Input::Person(wish)) => self.person(now, wish),
             (_, Input::Restart(live)) => self.restart(now, live),
             (_, Input::Mute { run, why }) => self.restart_run(now, run, why),
+            (_, Input::Alone) => self.settings.askable = false,
             (_, Input::Quit(signal)) => self.finish(Exit::Signal(signal)),
         }
         self.stop_at_limit(now);

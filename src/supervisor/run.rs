@@ -8,7 +8,7 @@ use crate::connect::Sign;
 
 use super::{
     Action, Again, Answer, Connection, Dialler, GivenUp, Look, Notice, Phase, Reach, Reason, RunId,
-    Status, Supervisor, Verdict, Via, Wanted, adrift, judge, judge::astray, login,
+    Stage, Status, Supervisor, Verdict, Via, Wanted, adrift, judge, judge::astray, login,
 };
 
 /// How long a run is kept while its source address is ours but there is no path. A blip costs nothing then (measured: 0.08 s
@@ -37,8 +37,8 @@ pub(super) struct Run {
     pub(super) grounded: bool,
     /// ssh may ask a person.
     pub(super) questions: bool,
-    /// The server has answered its key exchange.
-    pub(super) key_exchanged: bool,
+    /// What its login waits for.
+    pub(super) stage: Stage,
     /// When the next stage of its login must be reached.
     pub(super) deadline: Option<Time>,
     pub(super) authenticated: Option<Time>,
@@ -86,7 +86,7 @@ impl Supervisor {
         }
         if let Phase::Running(run) = &mut self.phase {
             if let Some(deadline) = &mut run.deadline {
-                *deadline = now + login::patience(run.key_exchanged, self.hung);
+                *deadline = now + login::patience(run.stage, self.hung);
             }
             match &mut run.state {
                 State::Well | State::Unheard { .. } => {

@@ -4,7 +4,7 @@ use netroam_platform::{Lookup, NoPath, clock::Time};
 
 use super::{
     Action, AttemptId, Connection, Dialler, Phase, Purpose, Reach, Run, RunId, Segments, State,
-    Status, Supervisor, Verdict, Wanted, found, judge, login,
+    Status, Supervisor, Verdict, Wanted, found, judge,
 };
 use crate::connect::Failure;
 
@@ -331,9 +331,8 @@ impl Supervisor {
             .look
             .as_ref()
             .is_some_and(|look| look.snapshot.grounded());
-        // Where ssh dials, its own ConnectTimeout and the proxy's business come before the login.
-        let deadline = over.map(|_| now + login::patience(false, self.hung));
         let questions = self.settings.askable && (self.insisted || !self.opened);
+        let (stage, deadline) = self.first_stage(now, over.is_some(), questions);
         let outage = self.lost.as_ref().map(|(_, since)| now.since(*since));
         self.show(Status::Attaching {
             path: path.clone(),
@@ -346,7 +345,7 @@ impl Supervisor {
             wanted,
             grounded,
             questions,
-            key_exchanged: false,
+            stage,
             deadline,
             authenticated: None,
             state: State::Well,

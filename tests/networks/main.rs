@@ -5,6 +5,7 @@
 
 mod absent_vpn;
 mod alerts;
+mod chains;
 mod control_mode;
 mod dialler;
 mod endings;
@@ -21,8 +22,10 @@ mod portals;
 mod ports;
 mod processes;
 mod sessions;
+mod settings;
 mod sleep;
 mod stalls;
 mod support;
 mod tunnels;
+mod unattended;
 mod words;

@@ -111,6 +111,38 @@ fn where_ssh_dials_a_login_has_its_time_from_the_banner_on_and_packets_stay_as_t
 }
 
 #[test]
+fn a_jump_host_that_never_lets_us_through_is_given_up_where_nobody_is_asked() {
+    let mut world = World::new(Again::Attach, Dialler::Ssh, true);
+    world.look(&[HOME], Some(HOME));
+    world.tell(Input::Greeted(RunId(1)));
+    world.tell(Input::KeyExchanged(RunId(1)));
+    world.tell(Input::Authenticated(RunId(1)));
+    world.pass(Duration::from_secs(60));
+    world.ended(
+        1,
+        Ending::Lost {
+            why: "closed by the server".into(),
+        },
+    );
+    let done = world.pass(Duration::from_secs(62));
+    assert_eq!(at(&done), [(60, "end 2".into())]);
+    assert!(done.iter().any(|(_, action)| *action
+        == Action::Show(Status::RetryingLogin {
+            stage: Stage::Banner,
+            segments: Segments::Usual,
+        })));
+    assert_eq!(deeds(&world.ended(2, Ending::EndedByUs)), ["start 3"]);
+    // The next one gets more time, and from the banner on there is a clock of its own.
+    assert_eq!(at(&world.pass(Duration::from_secs(100))), []);
+    world.tell(Input::Greeted(RunId(3)));
+    assert_eq!(at(&world.pass(Duration::from_secs(29))), []);
+    assert_eq!(
+        at(&world.pass(Duration::from_secs(2))),
+        [(1, "end 3".into())]
+    );
+}
+
+#[test]
 fn a_network_that_answers_in_the_hosts_place_is_asked_every_quarter_of_a_minute() {
     let mut world = World::new(Again::Attach, Dialler::Ours, true);
     world.look(&[CAFE], Some(CAFE));

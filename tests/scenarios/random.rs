@@ -297,6 +297,7 @@ proptest! {
                 | Input::Probed { .. }
                 | Input::Restart(_)
                 | Input::Mute { .. }
+                | Input::Alone
                 | Input::Quit(_) => {}
             }
             for action in world.tell(input) {

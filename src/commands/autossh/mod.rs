@@ -38,8 +38,8 @@ use pid_file::PidFile;
 mod background;
 mod command_line;
 mod environment;
+mod heard;
 mod log;
-mod news;
 mod pid_file;
 
 /// The name under which the program is autossh, and under which it logs.
@@ -214,12 +214,8 @@ impl Wanted<'_> {
             scrollback: None,
             via: None,
             dial: None,
-<<<<<<< HEAD
             events: None,
-            stall: Some(self.environment.stall()),
-=======
             stall: self.environment.stall(),
->>>>>>> refs/heads/w-autossh
             take_over: false,
             rerun: true,
             config: None,
@@ -242,7 +238,7 @@ impl Wanted<'_> {
             restarts: self.restarts,
             recipe,
             monitor,
-            hearer: Hearer(news::hearer(self.log, host, self.restarts)),
+            hearer: Hearer(heard::hearer(self.log, host, self.restarts)),
             quiet: !std::io::IsTerminal::is_terminal(&std::io::stderr()),
             outlives_terminal: session.config.session_type == SessionType::None,
         });
@@ -261,7 +257,7 @@ fn shows_a_terminal(config: &Config) -> bool {
 
 /// Says how it ended, and gives the status: autossh's, but a remote command's own where that ends it all.
 fn finish(log: &Log, exit: &Exit) -> ExitCode {
-    let (severity, text, code) = news::exit(exit);
+    let (severity, text, code) = heard::exit(exit);
     log.say(severity, &text);
     match exit {
         Exit::Signal(libc::SIGQUIT) => process::die_of(libc::SIGQUIT),

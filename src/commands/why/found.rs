@@ -18,6 +18,8 @@ pub(super) struct Found {
     pub(super) port: u16,
     pub(super) connects: Connects,
     pub(super) first_hop: Option<String>,
+    /// What a session has otherwise than the user's ssh configuration says.
+    pub(super) overridden: Vec<String>,
     pub(super) path: Option<PathFacts>,
     pub(super) name: Name,
     pub(super) addresses: Vec<Address>,

@@ -129,6 +129,7 @@ async fn find(
         hostname: config.hostname.clone(),
         port: config.port,
         connects,
+        overridden: config.overridden(connects == Connects::Netroam),
         first_hop: hop.map(|hop| format!("{} port {}", hop.host, hop.port)),
         path: addresses
             .iter()

@@ -13,6 +13,8 @@ use crate::{
 /// The whole answer, in the time of `zone`.
 pub(super) fn text(found: &Found, zone: Zone) -> String {
     let mut lines = vec![first(found)];
+    let overridden = found.overridden.iter();
+    lines.extend(overridden.map(|what| format!("  otherwise than your ssh configuration: {what}")));
     lines.extend(paths(found));
     lines.push(wanted(found, zone));
     if found.sessions.is_empty() {

@@ -89,7 +89,6 @@ fn what_is_no_session_is_named() {
         ("-Q cipher", Mode::Query),
         ("-G h", Mode::Configuration),
         ("-O check h", Mode::Control),
-        ("h -f ls", Mode::Background),
     ] {
         assert_eq!(
             Args::parse(&words(line), OLD),

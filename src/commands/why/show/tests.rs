@@ -76,6 +76,7 @@ fn waiting() -> Found {
         hostname: "gw1.example.org".into(),
         port: 22,
         connects: Connects::Netroam,
+        overridden: Vec::new(),
         first_hop: Some("gw1.example.org port 22".into()),
         path: None,
         name: Name::NotAsked,

@@ -7,32 +7,32 @@ use super::{
     log::{Log, Severity},
 };
 use crate::{
-    driver::News,
+    driver::Heard,
     report,
     ssh::Ending,
     supervisor::{Exit, Limit, Restarts},
 };
 
 /// Writes what happens into the log.
-pub(super) fn hearer(log: &Arc<Log>, host: &str, restarts: Restarts) -> Box<dyn Fn(News<'_>)> {
+pub(super) fn hearer(log: &Arc<Log>, host: &str, restarts: Restarts) -> Box<dyn Fn(Heard<'_>)> {
     let (log, host) = (Arc::clone(log), host.to_owned());
-    Box::new(move |news| {
-        let (severity, text) = words(&host, restarts, news);
+    Box::new(move |heard| {
+        let (severity, text) = words(&host, restarts, heard);
         log.say(severity, &text);
     })
 }
 
-fn words(host: &str, restarts: Restarts, news: News<'_>) -> (Severity, String) {
-    match news {
-        News::Started { run, pid } => {
+fn words(host: &str, restarts: Restarts, heard: Heard<'_>) -> (Severity, String) {
+    match heard {
+        Heard::Started { run, pid } => {
             let most = restarts
                 .most_starts
                 .map_or_else(String::new, |most| format!(" of {most}"));
             let text = format!("ssh started (number {}{most}), pid {pid}", run.0);
             (Severity::Info, text)
         }
-        News::Attached(run) => (Severity::Info, format!("ssh number {} is logged in", run.0)),
-        News::Ended(run, ending) => {
+        Heard::Attached(run) => (Severity::Info, format!("ssh number {} is logged in", run.0)),
+        Heard::Ended(run, ending) => {
             let text = format!(
                 "ssh number {} ended: {}",
                 run.0,
@@ -40,7 +40,7 @@ fn words(host: &str, restarts: Restarts, news: News<'_>) -> (Severity, String) {
             );
             (Severity::Info, text)
         }
-        News::Status(status) => {
+        Heard::Status(status) => {
             let severity = if status.lasts() {
                 Severity::Info
             } else {
@@ -48,8 +48,8 @@ fn words(host: &str, restarts: Restarts, news: News<'_>) -> (Severity, String) {
             };
             (severity, report::status(host, status).0)
         }
-        News::Said(notice) => (Severity::Notice, report::notice(host, notice)),
-        News::Signal(signal) => (Severity::Info, format!("got signal {signal}")),
+        Heard::Said(notice) => (Severity::Notice, report::notice(host, notice)),
+        Heard::Signal(signal) => (Severity::Info, format!("got signal {signal}")),
     }
 }
 
