@@ -122,6 +122,19 @@ fn a_run_that_was_cut_off_is_cleaned_up_behind() {
 }
 
 #[test]
+fn a_dumb_terminal_gets_its_line_discipline_back_and_not_a_byte() {
+    let pty = Pty::new(80);
+    let before = pty.modes();
+    let terminal = Terminal::on(pty.tty.as_fd(), Some(pty.tty.as_fd()))
+        .unwrap()
+        .for_dumb();
+    terminal.lend().unwrap();
+    pty.raw();
+    terminal.restore(Reset::Modes).unwrap();
+    assert_eq!((pty.modes(), pty.seen().as_str()), (before, ""));
+}
+
+#[test]
 fn a_panic_while_a_run_is_attached_gives_the_terminal_back() {
     let pty = Pty::new(80);
     let before = pty.modes();

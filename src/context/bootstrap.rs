@@ -106,16 +106,42 @@ impl Attach<'_> {
     }
 }
 
+/// Defines `st PID`: when that process started.
+///
+/// `lstart` is local time in words, by BSD's in the words of the locale (`%c` of strftime(3)), and both come with the connection (`SendEnv`): asked
+/// for in one locale and time zone, it is the same from everywhere.
+pub(super) const STARTED: &str =
+    "st() { echo $(LC_ALL=C TZ=UTC0 ps -o lstart= -p $1 2>/dev/null); };";
+
+/// Sets `$i` to the host's name in the files that outlive a connection (homes may be shared by hosts).
+///
+/// A Mac's `uname -n` follows the network that it is in, unless somebody gave it a fixed name; its local name (scutil(8)) does not.
+pub(super) const HERE: &str = "i=$(uname -n); if [ \"$(uname -s)\" = Darwin ]; then i=$(scutil --get LocalHostName 2>/dev/null) || i=mac; fi;";
+
+/// Checks the rules at the head of this file, when this is compiled. `Name` and `Token` cannot have any of these characters either.
+pub(super) const fn reads_the_same_everywhere(body: &[&str]) {
+    let mut line = 0;
+    while line < body.len() {
+        let bytes = body[line].as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            assert!(
+                !matches!(bytes[at], b'\'' | b'\\' | b'!' | b'\n' | b'\r'),
+                "the body has a character that some shell reads otherwise"
+            );
+            at += 1;
+        }
+        line += 1;
+    }
+}
+
 /// The body, one statement or one branch for each line. POSIX sh; dash does not take `[^…]` for a negation.
 ///
 /// - Nothing is run that a Mac lacks or has in another form: beside screen and tmux only `uname`, `ps`, `mkdir`, `ln`, `mv`, `sleep` with what POSIX
 ///   gives them, `ps -o lstart=` (Linux, BSD, macOS) and `infocmp` where they are there, and `scutil` on a Mac. A `case` within `$( )` has both
 ///   parentheses of each pattern, for the bash 3.2 that is a Mac's `sh`.
 /// - `$f.owner` says who attached last: token, process id and start time of its sshd. Without `ps -o lstart` or a writable home there is none,
-///   and nothing but the two rules that need it is lost. `lstart` is local time in words, by BSD's in the words of the locale (`%c` of strftime(3)),
-///   and both come with the connection (`SendEnv`): asked for in one locale and time zone, it is the same from everywhere.
-/// - `$i` is the host's name in the files that outlive a connection (homes may be shared by hosts). A Mac's `uname -n` follows the network that it
-///   is in, unless somebody gave it a fixed name; its local name (scutil(8)) does not.
+///   and nothing but the two rules that need it is lost.
 /// - A Mac's PATH without a login shell is `/usr/bin:/bin:/usr/sbin:/sbin`: the tmux that Homebrew or `MacPorts` installed is not in it.
 /// - Our own stale sshd is ended half a second from now. Not before attaching: the hang-up of its terminal makes the server of screen sleep for a
 ///   second before it serves us (measured: 1.29 s instead of 0.27 s). Not never: a display that is stuck in mid-output would hold screen up
@@ -131,10 +157,10 @@ impl Attach<'_> {
 const BODY: &[&str] = &[
     "n=$1; m=$2; s=$3; k=$4; w=$5; u=$(umask); umask 077; y=; x=; c=; g=; l=;",
     "h() { command -v $1 >/dev/null 2>&1; };",
-    "st() { echo $(LC_ALL=C TZ=UTC0 ps -o lstart= -p $1 2>/dev/null); };",
+    STARTED,
     "if [ $m = tmux-cc ]; then m=tmux; g=-CC; s=; fi;",
     "if [ $m = auto ]; then h screen || h tmux; else h $m; fi || { PATH=$PATH:/usr/local/bin:/opt/homebrew/bin:/opt/local/bin:$HOME/bin; export PATH; };",
-    "set -- $(uname -sn); i=$2; if [ \"$1\" = Darwin ]; then i=$(scutil --get LocalHostName 2>/dev/null) || i=mac; fi;",
+    HERE,
     // Whose it is.
     "d=$HOME/.ssh; [ -d \"$d\" ] || mkdir -p \"$d\" 2>/dev/null; f=$d/netroam-$i-$n;",
     "if [ -r \"$f.owner\" ]; then read o p t < \"$f.owner\";",
@@ -170,22 +196,7 @@ const BODY: &[&str] = &[
     "[ $r -eq 255 ] && r=1; exit $r",
 ];
 
-// The rules at the head of this file, checked when this is compiled. `Name` and `Token` cannot have any of these characters either.
-const _: () = {
-    let mut line = 0;
-    while line < BODY.len() {
-        let bytes = BODY[line].as_bytes();
-        let mut at = 0;
-        while at < bytes.len() {
-            assert!(
-                !matches!(bytes[at], b'\'' | b'\\' | b'!' | b'\n' | b'\r'),
-                "the body has a character that some shell reads otherwise"
-            );
-            at += 1;
-        }
-        line += 1;
-    }
-};
+const _: () = reads_the_same_everywhere(BODY);
 
 #[cfg(test)]
 mod tests {

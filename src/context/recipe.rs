@@ -9,7 +9,7 @@
 use std::ffi::OsString;
 
 use super::{
-    bootstrap::{Token, When},
+    bootstrap::{HERE, STARTED, Token, When, reads_the_same_everywhere},
     name::Name,
 };
 
@@ -175,8 +175,9 @@ fn tmux<'a>(words: &[&'a str]) -> Option<Taken<'a>> {
 ///   replaced by a newer one.
 const BODY: &[&str] = &[
     "n=$1; k=$2; w=$3; shift 3; y=; z=; o=; p=; t=;",
-    "st() { echo $(ps -o lstart= -p $1 2>/dev/null); };",
-    "d=$HOME/.ssh; [ -d \"$d\" ] || (umask 077; mkdir -p \"$d\") 2>/dev/null; f=$d/netroam-$(uname -n)-$n.owner;",
+    STARTED,
+    HERE,
+    "d=$HOME/.ssh; [ -d \"$d\" ] || (umask 077; mkdir -p \"$d\") 2>/dev/null; f=$d/netroam-$i-$n.owner;",
     "if [ -r \"$f\" ]; then read o p t < \"$f\"; fi;",
     "if [ \"$o$t\" = ${k}taken ]; then [ $w = again ] && exit 213;",
     "elif [ \"$p\" -gt 1 ] 2>/dev/null && [ \"$p\" -ne $PPID ] && [ -n \"$t\" ] && [ \"$(st $p)\" = \"$t\" ]; then",
@@ -192,22 +193,7 @@ const BODY: &[&str] = &[
     "[ -n \"$z\" ] && exit 213; exit $r",
 ];
 
-// As for the bootstrap's body.
-const _: () = {
-    let mut line = 0;
-    while line < BODY.len() {
-        let bytes = BODY[line].as_bytes();
-        let mut at = 0;
-        while at < bytes.len() {
-            assert!(
-                !matches!(bytes[at], b'\'' | b'\\' | b'!' | b'\n' | b'\r'),
-                "the body has a character that some shell reads otherwise"
-            );
-            at += 1;
-        }
-        line += 1;
-    }
-};
+const _: () = reads_the_same_everywhere(BODY);
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::bootstrap::Token;
+use super::bootstrap::{HERE, STARTED, Token, reads_the_same_everywhere};
 use crate::ssh::Forward;
 
 /// Whose connection it is, and what may be left of its last one.
@@ -68,9 +68,10 @@ fn hash(bytes: &[u8]) -> u32 {
 /// POSIX sh; `/proc/net/unix` (proc(5)) has a path in its eighth column and is there on Linux only.
 const BODY: &[&str] = &[
     "n=$1; k=$2; shift 2; umask 077;",
-    "st() { echo $(ps -o lstart= -p $1 2>/dev/null); };",
+    STARTED,
+    HERE,
     "if [ $n = - ]; then :; else",
-    "d=$HOME/.ssh; [ -d \"$d\" ] || mkdir -p \"$d\" 2>/dev/null; f=$d/netroam-$(uname -n)-$n.owner;",
+    "d=$HOME/.ssh; [ -d \"$d\" ] || mkdir -p \"$d\" 2>/dev/null; f=$d/netroam-$i-$n.owner;",
     "if [ -r \"$f\" ]; then read o p t < \"$f\";",
     "if [ \"$o\" = $k ] && [ \"$p\" -gt 1 ] 2>/dev/null && [ \"$p\" -ne $PPID ] && [ -n \"$t\" ] && [ \"$(st $p)\" = \"$t\" ]; then",
     "case $(ps -o args= -p $p 2>/dev/null) in *sshd*) kill $p; i=0;",
@@ -80,6 +81,8 @@ const BODY: &[&str] = &[
     "l=; while read a a a a a a a q; do [ \"$q\" = \"$s\" ] && l=1; done < /proc/net/unix; [ -n \"$l\" ] || rm -f \"$s\";",
     "fi; done; fi; exit 0",
 ];
+
+const _: () = reads_the_same_everywhere(BODY);
 
 #[cfg(test)]
 mod tests {

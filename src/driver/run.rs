@@ -191,13 +191,12 @@ impl LiveRun {
             heard: Vec::new(),
             words: Vec::new(),
             goodbye: says_goodbye(session.config.log_level).then(Vec::new),
-            log_file: match &session.log_file {
-                Some(file) => Some(
-                    file.try_clone()
-                        .context("cannot duplicate ssh's log file")?,
-                ),
-                None => None,
-            },
+            log_file: session
+                .log_file
+                .as_ref()
+                .map(std::fs::File::try_clone)
+                .transpose()
+                .context("cannot duplicate ssh's log file")?,
             context: plan.attach.is_some(),
             escapable: plan.terminal && session.config.escape_char.is_some(),
             exit_on_forward_failure: session.config.exit_on_forward_failure && !forwards_kept,

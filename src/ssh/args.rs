@@ -76,6 +76,9 @@ pub enum BadArgs {
     /// A letter that ssh does not know.
     #[error("ssh has no option -{0}")]
     UnknownOption(char),
+    /// A long option where ssh's are read.
+    #[error("ssh has no option {0}; netroam's own stand before the host")]
+    LongOption(String),
     /// An option at the end that needs a value.
     #[error("option -{0} needs a value")]
     NeedsValue(char),
@@ -221,6 +224,9 @@ pub(super) fn read_word(word: &OsStr, version: Version) -> Result<Word, BadArgs>
                 value: Some(OsString::from_vec(rest.to_vec())),
             });
             return Ok(Word::Complete(options));
+        }
+        if letters.starts_with(b"-") {
+            return Err(BadArgs::LongOption(word.to_string_lossy().into_owned()));
         }
         if !FLAGS.contains(&letter) && letter != b'P' {
             return Err(BadArgs::UnknownOption(char::from(letter)));

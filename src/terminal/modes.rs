@@ -4,6 +4,8 @@
 //! clears the screen or the scrollback, and the cursor stays where it is. The window title stays as well: taking one from the
 //! terminal's stack would take the local program's own where the remote one had put none there.
 
+use std::ffi::OsStr;
+
 /// The parts of the reset, in their order. Control sequences as in xterm's `ctlseqs`, where no other source is named.
 const PARTS: &[(&str, &str)] = &[
     // CAN ends a sequence that arrived by half (ECMA-48 8.3.7), ST a string that did (OSC, DCS): what follows would belong to it.
@@ -63,6 +65,11 @@ const PARTS: &[(&str, &str)] = &[
 /// it; DCS hides `%exit` from that, and ends at ST. The line discipline makes CR LF of LF; iTerm2 drops each CR.
 pub const LEAVE_CONTROL_MODE: &str = "%\x08\x1b[X\x1bP\n%exit\n\x1b\\";
 
+/// Whether this is the `TERM` of a terminal that shows every byte (terminfo's `dumb`: Emacs' `M-x shell`, editors' consoles). No `TERM` at all says nothing.
+pub fn is_dumb(term: Option<&OsStr>) -> bool {
+    term.is_some_and(|term| term == "dumb")
+}
+
 /// The whole reset, to be written after a run that did not end by itself.
 pub fn reset() -> String {
     PARTS.iter().map(|(sequence, _)| *sequence).collect()
@@ -89,6 +96,12 @@ mod tests {
             screen.cursor_position(),
             screen.scrollback_len(),
         )
+    }
+
+    #[test]
+    fn only_a_terminal_that_says_so_is_dumb() {
+        assert!(is_dumb(Some("dumb".as_ref())));
+        assert!(!is_dumb(None) && !is_dumb(Some("xterm".as_ref())));
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! One line that says what happened and what is waited for.
 
 use std::{
+    env,
     io::{self, IsTerminal as _, Write},
     os::fd::AsFd,
 };
 
 use terminal_size::terminal_size_of;
 
-use super::tty::foreground;
+use super::{modes::is_dumb, tty::foreground};
 
 /// The columns of a terminal that does not say how many it has.
 const COLUMNS: u16 = 80;
@@ -32,16 +33,20 @@ pub struct Status<W: Write + AsFd> {
 }
 
 impl Status<io::Stderr> {
-    /// The status line on standard error.
+    /// The status line on standard error; a plain line for each change where nothing can be redrawn.
     pub fn stderr() -> Self {
-        Self::on(io::stderr())
+        if is_dumb(env::var_os("TERM").as_deref()) {
+            Self::lines()
+        } else {
+            Self::on(io::stderr())
+        }
     }
 
-    /// A plain line for each change on standard error, even if that is a terminal: it is not this session's alone.
+    /// A plain line for each change on standard error, even if that is a terminal: it is not this session's alone, or is dumb.
     pub fn lines() -> Self {
         Self {
             live: false,
-            ..Self::stderr()
+            ..Self::on(io::stderr())
         }
     }
 }

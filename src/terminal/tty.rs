@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    env,
     fs::File,
     io::{self, IsTerminal as _, Write as _},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -48,6 +49,8 @@ pub struct Terminal {
     /// Where a run's programs write, if that is a terminal.
     screen: Option<File>,
     saved: Termios,
+    /// It shows every byte that it is sent, and so has no modes.
+    dumb: bool,
     /// Runs put it into tmux's control mode.
     control: bool,
     /// Until then it answers to the end of control mode.
@@ -63,7 +66,12 @@ impl Terminal {
     pub fn open() -> Option<Self> {
         let stdout = io::stdout();
         let screen = stdout.is_terminal().then(|| stdout.as_fd());
-        Self::on(io::stdin().as_fd(), screen).ok()
+        let terminal = Self::on(io::stdin().as_fd(), screen).ok()?;
+        Some(if modes::is_dumb(env::var_os("TERM").as_deref()) {
+            terminal.for_dumb()
+        } else {
+            terminal
+        })
     }
 
     /// Saves the terminal `tty`; `screen` is where a run's programs write.
@@ -80,6 +88,7 @@ impl Terminal {
             tty: tty.try_clone_to_owned()?,
             screen,
             saved,
+            dumb: false,
             control: false,
             answering: Cell::new(None),
             lent: Cell::new(false),
@@ -91,6 +100,13 @@ impl Terminal {
     #[must_use]
     pub fn for_control_mode(mut self) -> Self {
         self.control = true;
+        self
+    }
+
+    /// The same terminal, which shows every byte that it is sent: it is sent no control sequence.
+    #[must_use]
+    pub fn for_dumb(mut self) -> Self {
+        self.dumb = true;
         self
     }
 
@@ -132,6 +148,9 @@ impl Terminal {
                 let mut screen: &File = screen;
                 if self.control {
                     screen.write_all(modes::LEAVE_CONTROL_MODE.as_bytes())?;
+                }
+                if self.dumb {
+                    return Ok(());
                 }
                 screen.write_all(modes::reset().as_bytes())
             }

@@ -2,6 +2,7 @@
 //!
 //! Needs what the lab needs, and autossh; fails with a clear message where something is missing.
 
+#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "all of this crate is tests")]
 
 mod background;

@@ -6,11 +6,15 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, os::unix::fs::chown};
 
-use netroam::context::bootstrap::{CONTEXT_GONE, Mux, TAKEN_OVER, When};
+use netroam::context::{
+    bootstrap::{CONTEXT_GONE, Mux, TAKEN_OVER, When},
+    recipe::Recipe,
+};
 use nix::sys::signal::{Signal, kill};
 
 use crate::{
     bootstrap::{Laptop, answers},
+    client::Client,
     server::{Instead, SHELLS, Server},
 };
 
@@ -135,6 +139,34 @@ fn who_holds_the_session_is_known_in_any_locale_time_zone_and_network() {
         from(&one, When::Again, "JST-9").end().code(),
         Some(TAKEN_OVER)
     );
+    answers(&mut second, 8_880);
+}
+
+#[test]
+fn a_command_of_the_users_own_is_not_fought_over_in_any_locale_time_zone_and_network_either() {
+    let server = mac();
+    let [one, two] = [(); 2].map(|()| Recipe::of(&["screen -D -R work".into()]).unwrap());
+    let from = |recipe: &Recipe, when, zone: &str| {
+        Client::start_with(
+            |log| {
+                let mut words = vec!["-t".into(), "-E".into(), log.display().to_string()];
+                words.extend(["-o", "SendEnv=LC_TIME TZ"].map(String::from));
+                words.extend(server.login("zsh"));
+                words.push(recipe.command(when));
+                words
+            },
+            |command| {
+                command.env("TZ", zone).env("LC_TIME", zone);
+            },
+        )
+    };
+    let mut first = from(&one, When::First, "CET-1");
+    answers(&mut first, 7_770);
+    let mut second = from(&two, When::First, "EST5");
+    second.expect("7771");
+    assert_eq!(first.end().code(), Some(TAKEN_OVER), "{first}");
+    let mut back = from(&one, When::Again, "JST-9");
+    assert_eq!(back.end().code(), Some(TAKEN_OVER), "{back}");
     answers(&mut second, 8_880);
 }
 

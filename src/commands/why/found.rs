@@ -9,7 +9,7 @@ use crate::{
     record::{PathFacts, Stamp},
 };
 
-/// Everything about a host. The names of the fields are documented in the README.
+/// Everything about a host. The names of the fields are documented in docs/json.md.
 #[derive(Debug, Serialize)]
 pub(super) struct Found {
     pub(super) at: Stamp,

@@ -106,7 +106,8 @@ fn bad_words_are_refused() {
         ("-v --", BadArgs::NoHost),
         ("-p", BadArgs::NeedsValue('p')),
         ("-Z h", BadArgs::UnknownOption('Z')),
-        ("--foo h", BadArgs::UnknownOption('-')),
+        ("--foo h", BadArgs::LongOption("--foo".into())),
+        ("h --json", BadArgs::LongOption("--json".into())),
         (
             "-- -oProxyCommand=x",
             BadArgs::Host("-oProxyCommand=x".into(), "begins with '-'"),
