@@ -6,6 +6,7 @@
 //! | question | answer |
 //! |---|---|
 //! | did something change? | [`Events`] of [`Event`]: a reason to look, never the new state itself |
+//! | is it awake for its user? | [`Dark`] of [`Events::dark`] |
 //! | what is there? | [`Snapshot`]: interfaces, addresses and flags at one moment |
 //! | how is a destination reached now? | [`Lookup`] of a [`Query`]: the kernel's own answer |
 //! | both at once? | [`Look`] of [`Network::look`] |
@@ -25,6 +26,7 @@
 
 pub mod apart;
 pub mod clock;
+mod dark;
 pub mod desktop;
 mod event;
 pub mod handover;
@@ -53,6 +55,7 @@ use macos as imp;
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 use portable as imp;
 
+pub use dark::Dark;
 pub use event::{Event, Lost};
 pub use network::{Events, Look, Network, Source};
 pub use path::{Lookup, NoPath, Path, Query};

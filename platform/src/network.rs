@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::{
+    dark::Dark,
     event::Event,
     imp,
     path::{Lookup, Query},
@@ -123,6 +124,15 @@ impl Events {
             Subscription::System(_) => cfg!(not(any(target_os = "linux", target_os = "macos"))),
             Subscription::Portable(_) => true,
         }
+    }
+
+    /// Whether the machine is awake for its user. It holds for as long as this subscription is kept and its events are asked for.
+    pub fn dark(&self) -> Dark {
+        #[cfg(target_os = "macos")]
+        if let Subscription::System(events) = &self.0 {
+            return events.dark();
+        }
+        Dark::default()
     }
 
     /// The next event; the first is always [`crate::Lost::Subscribed`]. Cancel-safe, and never at an end: a lost subscription is

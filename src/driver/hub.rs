@@ -3,7 +3,7 @@
 use std::{cell::RefCell, io, rc::Rc, time::Duration};
 
 use netroam_platform::{
-    Event, Events, Look, Lost, Network, Query, Source,
+    Dark, Event, Events, Look, Lost, Network, Query, Source,
     clock::{self, Time},
 };
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -28,6 +28,7 @@ pub(super) enum Outlook {
 pub(super) struct Hub {
     network: Network,
     polls: bool,
+    dark: Dark,
     events: broadcast::Sender<Event>,
     last: RefCell<Option<Taken>>,
 }
@@ -47,6 +48,7 @@ impl Hub {
         let hub = Self {
             network,
             polls: events.polls(),
+            dark: events.dark(),
             events: broadcast::Sender::new(KEPT),
             last: RefCell::default(),
         };
@@ -101,6 +103,14 @@ impl Outlook {
         match self {
             Self::Own(_, events) => events.polls(),
             Self::Shared(hub, _) => hub.polls,
+        }
+    }
+
+    /// Whether the machine is awake for nobody.
+    pub(super) fn in_the_dark(&self) -> bool {
+        match self {
+            Self::Own(_, events) => events.dark().is_now(),
+            Self::Shared(hub, _) => hub.dark.is_now(),
         }
     }
 

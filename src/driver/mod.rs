@@ -304,10 +304,12 @@ async fn keep_in(session: Session, around: Around) -> (Exit, control::Status) {
 }
 
 impl Driver {
-    /// When something is due by the supervisor, or a run has outlived its grace.
+    /// When something is due by the supervisor, or a run has outlived its grace. In the dark nothing is due but the latter: what was told to end
+    /// ends there too, and what is overdue when the machine is awake for its user again is done then.
     fn deadline(&self) -> Option<Time> {
         let grace = self.runs.values().filter_map(|run| run.kill_at).min();
-        [self.supervisor.poll_timeout(), grace]
+        let due = self.supervisor.poll_timeout();
+        [due.filter(|_| !self.sight.in_the_dark()), grace]
             .into_iter()
             .flatten()
             .min()
@@ -319,15 +321,19 @@ impl Driver {
     }
 
     async fn timed_out(&mut self) {
+        // It may have become dark since the deadline was set.
+        let dark = self.sight.in_the_dark();
         // What it decides now hangs on what there is now.
-        if self.sight.polls() {
+        if !dark && self.sight.polls() {
             self.look_for_news().await;
         }
         let now = clock::now();
         for run in self.runs.values_mut() {
             run.kill_if_due(now);
         }
-        self.supervisor.handle_timeout(now);
+        if !dark {
+            self.supervisor.handle_timeout(now);
+        }
     }
 
     async fn look(&mut self, changed: Changed) {

@@ -199,6 +199,11 @@ impl Sight {
         self.outlook.polls()
     }
 
+    /// Whether the machine is awake for nobody: then nothing that has to do with the network is to be begun. The end of that is a change.
+    pub(super) fn in_the_dark(&self) -> bool {
+        self.outlook.in_the_dark()
+    }
+
     /// Whether the last look differs from the one before, whoever asked for that.
     pub(super) fn saw_something_new(&self) -> bool {
         self.new

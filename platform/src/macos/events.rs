@@ -23,6 +23,7 @@ use super::{
     sleep::{Moment, Reading, Wakes},
 };
 use crate::{
+    dark::Dark,
     event::{Event, Lost},
     portable,
 };
@@ -65,6 +66,10 @@ impl Events {
         })
     }
 
+    pub(crate) fn dark(&self) -> Dark {
+        self.mailbox.dark()
+    }
+
     /// The next event. Cancel-safe: it waits only while it holds nothing.
     ///
     /// Each poll of it looks at the clocks and at the power manager's word first: a sleep is told before what happened after it, and in
@@ -75,7 +80,7 @@ impl Events {
             return first;
         }
         loop {
-            match moment(&self.mailbox, &mut self.wakes) {
+            match self.mailbox.looked(&mut self.wakes, read()) {
                 Moment::Woke(slept) => return self.tell(Event::Woke(slept)),
                 Moment::Dark => self.discard(),
                 Moment::Awake => {
@@ -89,7 +94,7 @@ impl Events {
                 }
             }
             let (mailbox, wakes) = (&self.mailbox, &mut self.wakes);
-            let woke = poll_fn(|_| match moment(mailbox, wakes) {
+            let woke = poll_fn(|_| match mailbox.looked(wakes, read()) {
                 Moment::Woke(slept) => Poll::Ready(slept),
                 Moment::Awake | Moment::Dark => Poll::Pending,
             });
@@ -136,15 +141,6 @@ impl Events {
             tracing::debug!(discarded, "the machine is not awake for its user");
         }
     }
-}
-
-/// What this moment is. A wake that it tells of is told.
-fn moment(mailbox: &Mailbox, wakes: &mut Wakes) -> Moment {
-    let moment = wakes.looked(mailbox.phase(), read());
-    if let Moment::Woke(_) = moment {
-        mailbox.awake();
-    }
-    moment
 }
 
 fn read() -> Reading {

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::sync::Notify;
@@ -10,7 +11,9 @@ use tokio::sync::Notify;
 use super::{
     hint::Hint,
     power::{Message, Phase},
+    sleep::{Moment, Reading, Wakes},
 };
+use crate::dark::Dark;
 
 /// So many hints wait at most. Another one is dropped: a look follows those that wait, later than what the dropped one is about.
 const MOST: usize = 256;
@@ -24,6 +27,7 @@ const MOST: usize = 256;
 pub(super) struct Mailbox {
     inside: Mutex<Inside>,
     bell: Notify,
+    dark: Dark,
 }
 
 #[derive(Debug, Default)]
@@ -60,21 +64,37 @@ impl Mailbox {
     /// What the power manager said.
     pub(super) fn said(&self, message: Message) {
         let mut inside = self.lock();
-        inside.phase = inside.phase.after(message);
+        let before = inside.phase;
+        inside.phase = before.after(message);
+        if inside.phase == Phase::Asleep && before != Phase::Asleep {
+            self.dark.set(true);
+        }
         drop(inside);
         self.bell.notify_one();
     }
 
-    pub(super) fn phase(&self) -> Phase {
-        self.lock().phase
+    /// What this moment is, as the clocks read `now`. A wake that it tells of is told, and so is each end of the dark.
+    pub(super) fn looked(&self, wakes: &mut Wakes, now: Reading) -> Moment {
+        let mut inside = self.lock();
+        let moment = wakes.looked(inside.phase, now);
+        let was_dark = self.dark.set(moment == Moment::Dark);
+        match moment {
+            Moment::Dark => Moment::Dark,
+            Moment::Awake if was_dark => Moment::Woke(Duration::ZERO),
+            Moment::Awake => Moment::Awake,
+            Moment::Woke(slept) => {
+                if inside.phase == Phase::Woken {
+                    inside.phase = Phase::Awake;
+                }
+                Moment::Woke(slept)
+            }
+        }
     }
 
-    /// The wake is told; unless the next sleep was announced meanwhile.
-    pub(super) fn awake(&self) {
-        let mut inside = self.lock();
-        if inside.phase == Phase::Woken {
-            inside.phase = Phase::Awake;
-        }
+    /// Whether it is dark, from the announcement of a sleep on.
+    #[cfg(any(target_os = "macos", test))]
+    pub(super) fn dark(&self) -> Dark {
+        self.dark.clone()
     }
 
     pub(super) fn take(&self) -> Option<Letter> {
@@ -128,7 +148,7 @@ mod tests {
         });
         timeout(SOON, mailbox.filled()).await.unwrap();
         thread.join().unwrap();
-        assert_eq!(mailbox.phase(), Phase::Woken);
+        assert_eq!(mailbox.lock().phase, Phase::Woken);
         assert_eq!(mailbox.take(), Some(Letter::Names));
         let mut hints = 0;
         while let Some(letter) = mailbox.take() {
@@ -159,15 +179,73 @@ mod tests {
         assert_eq!(mailbox.take(), None);
     }
 
+    const fn at(awake: u64, asleep: u64) -> Reading {
+        Reading {
+            asleep: Duration::from_secs(asleep),
+            awake: Duration::from_secs(awake),
+        }
+    }
+
     #[test]
     fn a_wake_is_over_unless_the_next_sleep_was_announced() {
         let mailbox = Mailbox::default();
+        let mut wakes = Wakes::since(at(0, 0));
         mailbox.said(Message::HasPoweredOn);
         mailbox.said(Message::WillSleep);
-        mailbox.awake();
-        assert_eq!(mailbox.phase(), Phase::Asleep);
+        assert_eq!(mailbox.looked(&mut wakes, at(1, 0)), Moment::Dark);
         mailbox.said(Message::HasPoweredOn);
-        mailbox.awake();
-        assert_eq!(mailbox.phase(), Phase::Awake);
+        let slept = Duration::from_secs(60);
+        let woke = mailbox.looked(&mut wakes, at(2, 60));
+        assert_eq!(woke, Moment::Woke(slept));
+        assert_eq!(mailbox.looked(&mut wakes, at(3, 60)), Moment::Awake);
+    }
+
+    #[test]
+    fn it_is_dark_from_the_announcement_until_the_wake_is_told() {
+        let mailbox = Mailbox::default();
+        let dark = mailbox.dark();
+        let mut wakes = Wakes::since(at(0, 0));
+        assert_eq!(mailbox.looked(&mut wakes, at(1, 0)), Moment::Awake);
+        assert!(!dark.is_now());
+        mailbox.said(Message::WillSleep);
+        assert!(dark.is_now(), "before anybody has looked");
+        assert_eq!(mailbox.looked(&mut wakes, at(5, 3600)), Moment::Dark);
+        assert!(dark.is_now());
+        mailbox.said(Message::HasPoweredOn);
+        assert!(dark.is_now(), "nobody has been told of the wake yet");
+        let woke = mailbox.looked(&mut wakes, at(6, 3600));
+        assert_eq!(woke, Moment::Woke(Duration::from_secs(3600)));
+        assert!(!dark.is_now());
+    }
+
+    #[test]
+    fn it_is_dark_no_longer_when_the_machine_is_kept_up_and_again_after_that() {
+        let mailbox = Mailbox::default();
+        let dark = mailbox.dark();
+        let mut wakes = Wakes::since(at(0, 0));
+        mailbox.said(Message::WillSleep);
+        assert_eq!(mailbox.looked(&mut wakes, at(1, 600)), Moment::Dark);
+        let kept_up = mailbox.looked(&mut wakes, at(181, 600));
+        assert_eq!(kept_up, Moment::Woke(Duration::from_secs(600)));
+        assert!(!dark.is_now());
+        assert_eq!(mailbox.looked(&mut wakes, at(182, 4200)), Moment::Dark);
+        assert!(dark.is_now());
+    }
+
+    #[test]
+    fn no_end_of_the_dark_goes_untold() {
+        let mailbox = Mailbox::default();
+        let mut wakes = Wakes::since(at(0, 0));
+        mailbox.said(Message::WillSleep);
+        assert_eq!(mailbox.looked(&mut wakes, at(1, 0)), Moment::Dark);
+        let kept_up = mailbox.looked(&mut wakes, at(181, 0));
+        assert_eq!(kept_up, Moment::Woke(Duration::ZERO));
+        // Its user comes, and a sleep is announced before anybody has looked; the machine has not slept yet.
+        mailbox.said(Message::HasPoweredOn);
+        mailbox.said(Message::WillSleep);
+        assert!(mailbox.dark().is_now());
+        let end = mailbox.looked(&mut wakes, at(182, 0));
+        assert_eq!(end, Moment::Woke(Duration::ZERO));
+        assert!(!mailbox.dark().is_now());
     }
 }
