@@ -2,11 +2,13 @@
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-
-use netroam_platform::Source;
+use clap::{Args, Parser, Subcommand};
 
 use crate::supervisor::Via;
+
+mod choice;
+
+pub use choice::{ContextChoice, DialChoice, EventsChoice, ScrollbackChoice};
 
 /// Keeps ssh sessions alive on a laptop that moves.
 #[derive(Debug, Parser)]
@@ -347,66 +349,10 @@ pub enum ConfigVerb {
     Ssh,
 }
 
-/// What keeps the work on the remote host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ContextChoice {
-    /// screen, else tmux, else a plain shell.
-    Auto,
-    /// screen.
-    Screen,
-    /// tmux.
-    Tmux,
-    /// tmux in control mode, its windows as the terminal's own (iTerm2).
-    TmuxCc,
-    /// Nothing: a login shell that a loss ends.
-    None,
-}
-
-/// Where what scrolled off is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ScrollbackChoice {
-    /// In the local terminal.
-    Native,
-    /// In screen or tmux.
-    Mux,
-}
-
-/// Who connects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DialChoice {
-    /// netroam, unless the ssh configuration has a proxy or a jump host.
-    Auto,
-    /// ssh.
-    Ssh,
-}
-
 /// Reads a number of seconds.
 fn whole_seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<u32>().map_err(|error| error.to_string())?;
     Ok(Duration::from_secs(seconds.into()))
-}
-
-/// Who says that the network changed, and is asked what it is like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EventsChoice {
-    /// The operating system.
-    #[default]
-    System,
-    /// What every Unix has: a look every few seconds.
-    Portable,
-}
-
-impl From<EventsChoice> for Source {
-    fn from(choice: EventsChoice) -> Self {
-        match choice {
-            EventsChoice::System => Self::System,
-            EventsChoice::Portable => Self::Portable,
-        }
-    }
 }
 
 /// Reads a number of seconds, at least 3: less could end a connection over one bad moment.

@@ -15,17 +15,19 @@ use netroam_platform::{NoPath, Path};
 use crate::{
     alert::Occasion,
     connect::Failure,
-    supervisor::{Again, Need, Notice, Reason, Segments, Stage, Status},
+    supervisor::{Need, Reason, Segments, Stage, Status},
 };
 
 mod exits;
 mod guarded;
 mod network;
+mod notice;
 mod past;
 
 pub use exits::{ended, exit};
 pub use guarded::{found, guarded, guarded_host};
 pub use network::{changes, event, interface_name, route_destination};
+pub use notice::notice;
 pub use past::{ending_text, forward, verdict_text};
 
 /// netroam's own exit statuses, far from what ssh (255), shells and remote programs use.
@@ -224,93 +226,6 @@ pub fn given_up(host: &str, status: &Status, waited: Duration) -> String {
         return text;
     }
     format!("{text}: given up after {}", duration(waited))
-}
-
-/// A line that stays.
-pub fn notice(host: &str, notice: &Notice) -> String {
-    match notice {
-        Notice::Lost {
-            reason,
-            input_in_doubt,
-            again,
-        } => {
-            let doubt = if *input_in_doubt {
-                "; what was typed in the last seconds may be lost"
-            } else {
-                ""
-            };
-            let next = match again {
-                Again::Attach | Again::Never => "",
-                Again::Anew => "; nothing kept it, what follows is a new one",
-                Again::Rerun => "; the command will be run again",
-            };
-            let over = match reason {
-                Reason::AddressLost {
-                    now: Some(path), ..
-                } => {
-                    format!(", reconnecting{}", over(Some(path)))
-                }
-                Reason::AddressLost { now: None, .. }
-                | Reason::PathLost { .. }
-                | Reason::PathMoved { .. }
-                | Reason::PathBack
-                | Reason::Slept
-                | Reason::Silent(_)
-                | Reason::Adrift(_)
-                | Reason::Stuck(_)
-                | Reason::Connection(_) => String::new(),
-            };
-            format!("{host}: {}{over}{doubt}{next}", reason_text(reason))
-        }
-        Notice::Details { status, lost, next } => {
-            let what = match status {
-                Status::NoPath(why) => format!("{host}: no path to the host ({})", no_path(why)),
-                Status::Waiting {
-                    wanted, failure, ..
-                } => {
-                    let failure = failure.as_ref().map_or_else(String::new, |failure| {
-                        format!("; last attempt: {}", self::failure(host, failure))
-                    });
-                    format!("{host}: nothing is sent over any path but {wanted}{failure}")
-                }
-                Status::Retrying(why @ (Failure::Resolve(_) | Failure::NoSuchName(_))) => format!(
-                    "{host}: {}: a misspelt name, or one that only a VPN knows?",
-                    failure(host, why)
-                ),
-                Status::Retrying(why) => format!("{host}: last attempt: {}", failure(host, why)),
-                Status::RetryingLogin { stage, .. } => {
-                    format!("{host}: last attempt: {}", stuck(*stage))
-                }
-                Status::RetryingSsh(why) => format!("{host}: last attempt: {}", plain(why)),
-                Status::Dialling(path) | Status::Attaching { path, .. } => {
-                    format!("{host}: connecting{}", over(path.as_ref()))
-                }
-                Status::Holding(reason) => format!("{host}: {}", reason_text(reason)),
-                Status::Parked(Need::Question(what)) => {
-                    format!("{host}: ssh needs a person: {}", plain(what))
-                }
-                Status::Parked(Need::TakenOver) => {
-                    format!("{host}: another client has the session")
-                }
-                Status::Parked(Need::ContextGone) => format!("{host}: the session is gone"),
-            };
-            let lost = lost.as_ref().map_or_else(String::new, |reason| {
-                format!("; lost because {}", reason_text(reason))
-            });
-            let asked_to_wait = matches!(status, Status::Retrying(Failure::Busy { .. }));
-            let next = match next {
-                Some(next) if asked_to_wait => format!("; next attempt in {}", duration(*next)),
-                Some(next) => format!("; next attempt in {}, or at any change", duration(*next)),
-                None => "; nothing happens until the network changes or a key is pressed".into(),
-            };
-            let keys = if matches!(status, Status::Waiting { .. }) {
-                "[Enter tries without, q: quit]"
-            } else {
-                state(host, status).1
-            };
-            format!("{what}{lost}{next} {keys}")
-        }
-    }
 }
 
 /// What a person who is not looking at the terminal is told. Without the host, which stands beside it.

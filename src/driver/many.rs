@@ -21,12 +21,12 @@ use tokio::{
 use tracing::Instrument as _;
 
 use super::{
-    Around, Order, Session,
+    Order, Session,
     dir::RunDir,
     hub::Hub,
-    keep_in,
+    keep::{Around, keep_in},
     kept::{Kept, Life, Then},
-    next_request,
+    orders::next_request,
     plan::{News, Plan, Unkept},
     queue::{Queue, Queues},
     signals::{Commands, Signals, Told},

@@ -1,4 +1,4 @@
-//! The one `select!` loop, and the one place that carries actions out.
+//! The one `select!` loop ([`keep()`]), and the one place that carries actions out.
 //!
 //! Everything that happens (an event of the operating system, a child's end, an attempt's result, a key, a signal) becomes an
 //! [`Input`] of the supervisor; every [`Action`](crate::supervisor::Action) that it answers with is carried out here. The driver decides nothing.
@@ -15,6 +15,7 @@ mod dir;
 mod ear;
 mod forwards;
 mod hub;
+mod keep;
 mod kept;
 mod many;
 mod once;
@@ -40,14 +41,12 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use netroam_platform::{
-    Path,
     clock::{self, Time},
     process::Pid,
 };
 use tokio::{
-    select,
     sync::mpsc,
     task::{AbortHandle, JoinHandle},
     time::sleep,
@@ -55,6 +54,7 @@ use tokio::{
 
 pub use dir::sweep;
 pub use forwards::Outcome;
+pub use keep::keep;
 pub use many::keep_many;
 pub use once::{Once, dial as dial_once};
 pub use plan::{News, Plan, Unkept};
@@ -64,22 +64,20 @@ pub use stand_in::{Heard, Hearer, Monitor, StandIn};
 use crate::{
     connect::{Dialled, Failure, Progress, Resolver},
     context::Stale,
-    control::{self, Followers, Listener},
+    control::{Followers, Listener},
     report,
-    ssh::{Ending, Forward, Side},
-    supervisor::{Answer, AttemptId, Exit, Input, RunId, Settings, Status, Supervisor, Wish},
+    ssh::{Ending, Forward},
+    supervisor::{Answer, AttemptId, Exit, Input, RunId, Status, Supervisor, Wish},
     terminal::{Key, Keys, Status as StatusLine, Terminal},
 };
 use account::Account;
 use background::Waiting;
 use chain::Chain;
 use dir::RunDir;
-use hub::Outlook;
-use orders::{Order, next_order, next_request};
-use queue::{Place, Queue};
+use orders::Order;
+use queue::Place;
 use run::LiveRun;
 use sight::{Changed, Sight};
-use signals::Signals;
 use stand_in::stop_asking;
 use turn::Turn;
 
@@ -153,154 +151,6 @@ struct Driver {
     /// Who waits until the session is attached, and is then told that it goes on in the background.
     waiting: Option<Waiting>,
     exit: Option<Exit>,
-}
-
-/// What is around a session, be it alone in its process or not.
-#[derive(Debug)]
-struct Around {
-    signals: Signals,
-    outlook: Outlook,
-    terminal: Option<Rc<Terminal>>,
-    status: StatusLine<Stderr>,
-    dir: RunDir,
-    resolver: Arc<Resolver>,
-    control: Option<Listener>,
-    orders: Option<mpsc::UnboundedReceiver<Order>>,
-    followers: Rc<RefCell<Followers>>,
-    queue: Option<Queue>,
-    waiting: Option<Waiting>,
-}
-
-/// Keeps `session` connected until it is over.
-///
-/// # Errors
-/// Where netroam itself cannot work: no event source, no directory for its sockets.
-pub async fn keep(session: Session) -> Result<Exit> {
-    let dir = RunDir::create(&session.directory)
-        .context("cannot make a directory for the sockets of this session")?;
-    let control = Listener::bind(dir.path())
-        .inspect_err(|error| report::line(&report::unasked(dir.path(), error)))
-        .ok();
-    let terminal = Terminal::open().map(|terminal| {
-        Rc::new(if session.control_mode() {
-            terminal.for_control_mode()
-        } else {
-            terminal
-        })
-    });
-    let around = Around {
-        signals: Signals::listen().context("cannot listen for signals")?,
-        outlook: Outlook::open(session.events)
-            .context("cannot subscribe to the system's network events")?,
-        terminal,
-        status: StatusLine::stderr(),
-        dir,
-        resolver: Arc::new(Resolver::system()),
-        control,
-        orders: None,
-        followers: Rc::default(),
-        queue: None,
-        waiting: Waiting::find().context("cannot hear from whoever waits for us")?,
-    };
-    let (exit, _) = keep_in(session, around).await;
-    Ok(exit)
-}
-
-/// Keeps `session` connected until it is over; gives its last status as well.
-async fn keep_in(session: Session, around: Around) -> (Exit, control::Status) {
-    let (messages, mut inbox) = mpsc::unbounded_channel();
-    let Around {
-        mut signals,
-        terminal,
-        ..
-    } = around;
-    let named = session.named.is_some();
-    let settings = Settings {
-        dialler: session.dialler,
-        hop_known: session.first_hop.is_some(),
-        again: session.again,
-        // A named session is told what to do by other means.
-        attended: terminal.is_some() || named,
-        // ssh asks on the terminal, whatever our input is (readpass.c).
-        askable: !named && (terminal.is_some() || std::fs::File::open("/dev/tty").is_ok()),
-        // A stopped ssh still listens on the ports that the next one is to listen on.
-        may_silence: !forwards::any_on(&session, Side::Local),
-        via: session.via.clone(),
-        last: session.learnt.last.as_ref().map(|last| Path {
-            index: 0,
-            interface: last.interface.clone(),
-            source: last.source,
-            gateway: last.gateway,
-            tunnel: last.tunnel,
-        }),
-        seed: fastrand::u64(..),
-    };
-    let mut driver = Driver {
-        sight: Sight::new(
-            around.outlook,
-            &session.learnt.addresses,
-            session.target.bind_address,
-            session.target.bind_interface.clone(),
-        ),
-        supervisor: match &session.stand_in {
-            Some(stand_in) => Supervisor::new(settings).under(stand_in.restarts),
-            None => Supervisor::new(settings),
-        },
-        status: around.status,
-        dir: around.dir,
-        stale: forwards::stale(&session),
-        resolver: around.resolver,
-        terminal,
-        keys: None,
-        shown: None,
-        unsaid: Vec::new(),
-        runs: BTreeMap::new(),
-        chains: Vec::new(),
-        attempts: BTreeMap::new(),
-        finding: BTreeMap::new(),
-        sockets: BTreeMap::new(),
-        probe: None,
-        probes: 0,
-        echo: None,
-        messages,
-        account: Account::open(&session),
-        control: around.control,
-        orders: around.orders,
-        followers: around.followers,
-        turn: around.queue.map(Turn::new),
-        waiting: around.waiting,
-        exit: None,
-        session,
-    };
-    while driver.exit.is_none() {
-        let deadline = driver.deadline();
-        select! {
-            biased;
-            arrived = signals.next() => driver.arrived(arrived),
-            Some(message) = inbox.recv() => driver.received(message).await,
-            changed = driver.sight.changed() => driver.look(changed).await,
-            key = next_key(&mut driver.keys) => driver.pressed(key),
-            request = next_request(&mut driver.control) => driver.answer(request),
-            order = next_order(&mut driver.orders) => driver.obey(order),
-            () = background::abandoned(driver.waiting.as_ref()) => {
-                driver.waiting = None;
-                driver.tell(Input::Quit(nix::libc::SIGTERM));
-            }
-            () = until(deadline) => driver.timed_out().await,
-        }
-        driver.carry_out();
-        driver.review_turn();
-        if driver.account.has_news() {
-            driver.publish();
-        }
-    }
-    driver.leave(&mut signals, &mut inbox).await;
-    let exit = driver.exit.take().unwrap_or(Exit::GaveUp);
-    driver.account.exited(&exit);
-    driver.publish();
-    let status = driver.told();
-    driver.account.close().await;
-    (exit, status)
 }
 
 impl Driver {
@@ -533,13 +383,6 @@ impl Driver {
 fn checked(what: &str, result: io::Result<()>) {
     if let Err(error) = result {
         tracing::warn!(%error, "cannot {what}");
-    }
-}
-
-async fn next_key(keys: &mut Option<Keys>) -> io::Result<Key> {
-    match keys {
-        Some(keys) => keys.next().await,
-        None => std::future::pending().await,
     }
 }
 

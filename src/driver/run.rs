@@ -1,68 +1,27 @@
 //! One ssh process: started, asked after, ended.
 
 use std::{
-    io,
     net::{IpAddr, TcpStream},
-    process::{Command, Stdio},
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
 use netroam_platform::{
     clock::Time,
     process::{self, Change, Pid, Signal},
-    pty,
-    readable::Readable,
     tcp,
 };
-use tokio::{
-    sync::{mpsc, oneshot},
-    task::AbortHandle,
-};
+use tokio::{sync::oneshot, task::AbortHandle};
 
-use super::{
-    Message, Session,
-    chain::Chain,
-    dir::RunDir,
-    ear::Ear,
-    forwards::{self, Keep},
-};
-use crate::{
-    connect::HandOver,
-    context::Stale,
-    ssh::{Forward, LogReader, Master, Run, SessionType, log::says_goodbye},
-    supervisor::RunId,
-};
+use super::chain::Chain;
+use crate::ssh::Forward;
+
+mod start;
+
+pub(super) use start::Plan;
 
 /// A connection that ends by itself was silent for at least this long, if its silence is what ended it; ssh's own goodbye comes within
 /// milliseconds of the server's last word. (The shortest `--stall` is 3 s.)
 const SILENCE: Duration = Duration::from_secs(1);
-
-/// What a run needs.
-#[derive(Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "facts that do not exclude each other"
-)]
-pub(super) struct Plan {
-    pub(super) id: RunId,
-    /// The connection that ssh gets; without one it dials by itself.
-    pub(super) socket: Option<TcpStream>,
-    /// Nobody is to be asked anything.
-    pub(super) unattended: bool,
-    /// The remote command that attaches the context.
-    pub(super) attach: Option<String>,
-    /// An earlier run was this session.
-    pub(super) again: bool,
-    /// What ends our own stale server side beside the session.
-    pub(super) stale: Option<Stale>,
-    /// A terminal is there, and what ssh says must find one.
-    pub(super) terminal: bool,
-    /// What ssh says must go through us, because our standard error will not be the present one.
-    pub(super) heard: bool,
-    /// ssh starts others to reach the host.
-    pub(super) chained: bool,
-}
 
 /// A run whose ssh is not reaped yet, or whose last words are not read yet.
 #[derive(Debug)]
@@ -113,119 +72,7 @@ enum Stage {
     Reaped,
 }
 
-/// What the command will say on its standard error.
-fn hear(command: &mut Command) -> io::Result<Readable> {
-    let pty = pty::open(io::stderr())?;
-    command.stderr(Stdio::from(pty.slave));
-    Readable::new(pty.master)
-}
-
 impl LiveRun {
-    /// Starts ssh and listens to it.
-    pub(super) fn start(
-        session: &Session,
-        dir: &RunDir,
-        plan: Plan,
-        messages: &mpsc::UnboundedSender<Message>,
-    ) -> Result<Self> {
-        let (log_path, fifo) = dir
-            .fifo(plan.id.0)
-            .context("cannot make a fifo for its log")?;
-        let wanted = &session.config.forwards;
-        if plan.again {
-            wanted.iter().for_each(forwards::free_here);
-        }
-        let master = (!wanted.is_empty())
-            .then(|| {
-                Master::at(
-                    &session.ssh,
-                    dir.path().join(format!("master.{}", plan.id.0)),
-                )
-            })
-            .flatten();
-        // A reconnect is not to fail for what our own stale server side holds.
-        let forwards_kept = plan.again && master.is_some();
-        let run = Run {
-            args: &session.args,
-            config: &session.config,
-            log: &log_path,
-            unattended: plan.unattended,
-            handover: plan.socket.is_some(),
-            attach: plan.attach.as_deref(),
-            master: master.as_ref(),
-            forwards_kept,
-        };
-        let mut handing_over = None;
-        let mut command = Command::new(&session.ssh);
-        command.args(run.argv());
-        if let Some(socket) = &plan.socket {
-            if let Err(error) =
-                tcp::keep_honest(socket, session.stall, session.config.tcp_keep_alive)
-            {
-                tracing::warn!(%error, "the kernel does not watch this connection");
-            }
-            handing_over = Some(give(socket, session, dir, &mut command)?);
-        }
-        let stderr = if plan.terminal || plan.heard {
-            let said = hear(&mut command).context("cannot open a pty for what ssh says")?;
-            Some(said)
-        } else {
-            None
-        };
-        let pid = spawn(command, plan.heard)
-            .with_context(|| format!("cannot run {}", session.ssh.display()))?;
-        let (gone, end) = oneshot::channel();
-        let keep = Keep {
-            again: plan.again,
-            stale: plan.stale,
-            strict: forwards_kept && session.config.exit_on_forward_failure,
-        };
-        let forwards = master.map(|master| keep.start(plan.id, master, wanted, messages));
-        let ear = Ear {
-            id: plan.id,
-            log: if session.config.session_type == SessionType::None {
-                LogReader::new(session.config.log_level).without_command()
-            } else {
-                LogReader::new(session.config.log_level)
-            },
-            heard: Vec::new(),
-            words: Vec::new(),
-            goodbye: says_goodbye(session.config.log_level).then(Vec::new),
-            log_file: session
-                .log_file
-                .as_ref()
-                .map(std::fs::File::try_clone)
-                .transpose()
-                .context("cannot duplicate ssh's log file")?,
-            context: plan.attach.is_some(),
-            escapable: plan.terminal && session.config.escape_char.is_some(),
-            exit_on_forward_failure: session.config.exit_on_forward_failure && !forwards_kept,
-            forwards,
-            fifo: Readable::new(fifo)?,
-            stderr,
-            unattended: plan.unattended,
-            messages: messages.clone(),
-        };
-        tokio::spawn(ear.listen(end, log_path));
-        Ok(Self {
-            pid,
-            unattended: plan.unattended,
-            placed: false,
-            silenced: false,
-            attached: false,
-            stage: Stage::Connecting,
-            undelivered: false,
-            kill_at: None,
-            chained: plan.chained,
-            chain: None,
-            granted: 0,
-            not_without: None,
-            socket: plan.socket,
-            handing_over,
-            gone: Some(gone),
-        })
-    }
-
     /// It has authenticated.
     pub(super) fn attached(&mut self) {
         if self.stage == Stage::Connecting {
@@ -384,39 +231,5 @@ impl LiveRun {
             }
             self.undelivered |= undelivered;
         }
-    }
-}
-
-/// Waits for this ssh to fetch the connection, and gives it.
-fn give(
-    socket: &TcpStream,
-    session: &Session,
-    dir: &RunDir,
-    command: &mut Command,
-) -> Result<AbortHandle> {
-    let hand_over =
-        HandOver::listen(dir.path()).context("cannot make a socket to hand the connection over")?;
-    command.envs(Run::environment(
-        session.exe.as_os_str(),
-        hand_over.path().as_os_str(),
-    ));
-    let given = socket
-        .try_clone()
-        .context("cannot duplicate the connection")?;
-    let giving = tokio::spawn(async move {
-        if let Err(error) = hand_over.give(&given).await {
-            tracing::warn!(%error, "cannot hand the connection over");
-        }
-    });
-    Ok(giving.abort_handle())
-}
-
-/// Starts ssh. Where it `outlives` the terminal (`-f`), it is not to hear of the end of that, and has no input.
-fn spawn(mut command: Command, outlives: bool) -> std::io::Result<Pid> {
-    if outlives {
-        command.stdin(Stdio::null());
-        process::spawn_outliving_terminal(command)
-    } else {
-        process::spawn(command)
     }
 }
