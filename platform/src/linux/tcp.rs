@@ -140,22 +140,6 @@ pub(crate) fn hold(socket: BorrowedFd<'_>) -> io::Result<()> {
     options.set_keepalive(false)
 }
 
-pub(crate) fn hung_up(socket: BorrowedFd<'_>) -> io::Result<bool> {
-    let over = libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR;
-    let mut question = libc::pollfd {
-        fd: socket.as_raw_fd(),
-        events: libc::POLLRDHUP,
-        revents: 0,
-    };
-    #[expect(
-        unsafe_code,
-        reason = "nix knows no POLLRDHUP, and drops the answer that has it"
-    )]
-    // SAFETY: one pollfd, which lives through the call; it does not wait.
-    Errno::result(unsafe { libc::poll(&raw mut question, 1, 0) })?;
-    Ok(question.revents & over != 0)
-}
-
 fn cap_retransmission(socket: BorrowedFd<'_>) -> nix::Result<libc::c_int> {
     let milliseconds =
         libc::c_int::try_from(LONGEST_RETRANSMISSION.as_millis()).unwrap_or(libc::c_int::MAX);

@@ -69,10 +69,6 @@ pub(crate) fn hold(socket: BorrowedFd<'_>) -> io::Result<()> {
     SockRef::from(&socket).set_keepalive(false)
 }
 
-pub(crate) fn hung_up(socket: BorrowedFd<'_>) -> io::Result<bool> {
-    Ok(info(socket)?.hung_up())
-}
-
 fn info(socket: BorrowedFd<'_>) -> io::Result<Info> {
     let mut info = Info::default();
     let mut length = libc::socklen_t::try_from(size_of_val(&info)).map_err(io::Error::other)?;

@@ -5,7 +5,6 @@
 
 use std::{io, os::fd::BorrowedFd, time::Duration};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::SockRef;
 
 #[cfg(not(target_os = "freebsd"))]
@@ -48,22 +47,4 @@ pub(crate) fn keep_honest(
 
 pub(crate) fn hold(socket: BorrowedFd<'_>) -> io::Result<()> {
     SockRef::from(&socket).set_keepalive(false)
-}
-
-/// The other side's close alone shows only where the state of the connection does.
-pub(crate) fn hung_up(socket: BorrowedFd<'_>) -> io::Result<bool> {
-    let mut question = [PollFd::new(socket, PollFlags::empty())];
-    poll(&mut question, PollTimeout::ZERO)?;
-    let over = PollFlags::POLLHUP | PollFlags::POLLERR;
-    if question[0]
-        .revents()
-        .is_some_and(|events| events.intersects(over))
-    {
-        return Ok(true);
-    }
-    match health(socket) {
-        Ok(health) => Ok(!health.established),
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(false),
-        Err(error) => Err(error),
-    }
 }
