@@ -10,11 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use netroam_platform::clock;
 
-use super::{
-    sessions::{ASKING, runtime},
-    up::Configured,
-    usage, watch,
-};
+use super::{runtime, sessions::ASKING, up::Configured, usage, watch};
 use crate::{
     config::Named,
     control::{self, Order},

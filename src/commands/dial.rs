@@ -77,10 +77,7 @@ pub(super) fn run(dial: &Dial) -> Result<ExitCode> {
         via: dial.via.clone().or(preferences.via).unwrap_or_default(),
         learnt,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    let runtime = super::runtime()?;
     let wait = dial.wait.unwrap_or(WAIT);
     match runtime.block_on(outcome(&host, once, wait))? {
         Outcome::Connected(dialled, wanted) => {

@@ -94,10 +94,7 @@ struct EventFacts {
 
 /// Prints until it is interrupted, or nobody reads any more.
 pub(super) fn run(events: &Events) -> Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    let runtime = super::runtime()?;
     let ended = runtime.block_on(print(events));
     // Not to wait for its threads: zbus connects in one, and a bus that hangs does not let it go.
     runtime.shutdown_background();

@@ -33,10 +33,7 @@ pub(super) fn run(guard: &Guard) -> Result<ExitCode> {
     let Some(_lock) = lock(&directory)? else {
         return Ok(ExitCode::from(report::status::IN_USE));
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    let runtime = super::runtime()?;
     let ended = runtime.block_on(guard::keep(&directory, events.into()));
     // Not to wait for its threads: zbus connects in one, and a bus that hangs does not let it go.
     runtime.shutdown_background();

@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::sessions::{ASKING, asked, is_meant, problems, runtime};
+use super::{
+    runtime,
+    sessions::{ASKING, asked, is_meant, problems},
+};
 use crate::{
     cli::Names,
     control::{self, Answers, Order, Status},

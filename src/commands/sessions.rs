@@ -110,7 +110,7 @@ pub(super) fn show(options: &StatusOptions) -> Result<ExitCode> {
 
 /// Each change, as it comes, until the last netroam that runs now has ended.
 fn follow(options: &StatusOptions) -> Result<ExitCode> {
-    let runtime = runtime()?;
+    let runtime = super::runtime()?;
     let directory = directory()?;
     runtime.block_on(async {
         let changes = control::follow(&directory, ASKING).await;
@@ -149,16 +149,9 @@ fn follow(options: &StatusOptions) -> Result<ExitCode> {
 /// Every running netroam is asked.
 pub(super) fn asked() -> Result<Answers> {
     let directory = directory()?;
-    runtime()?
+    super::runtime()?
         .block_on(control::ask(&directory, ASKING))
         .context("cannot look for running sessions")
-}
-
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")
 }
 
 fn row(status: &Status, now: Stamp) -> [String; 5] {

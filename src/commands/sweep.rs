@@ -18,10 +18,7 @@ use crate::{
 /// Ends what is dead, or says what is there.
 pub(super) fn run(sweep: &Sweep) -> Result<ExitCode> {
     log::start(sweep.log, sweep.log_file.as_deref())?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    let runtime = super::runtime()?;
     let looked = runtime.block_on(look());
     runtime.shutdown_background();
     let (all, look) = looked?;

@@ -14,8 +14,7 @@ use nix::{
 use super::{
     ask,
     notify::Notify,
-    sessions::runtime,
-    usage,
+    runtime, usage,
     watch::{self, Refusal},
 };
 use crate::{

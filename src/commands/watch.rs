@@ -65,10 +65,7 @@ pub(super) fn run(watch: &Watch, ssh: &OsStr, version: Version) -> Result<ExitCo
     };
     log::start(watch.log, watch.log_file.as_deref())?;
     // One thread, the main one: its end is what ends ssh when netroam is killed.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    let runtime = super::runtime()?;
     let host = report::plain(&args.destination.to_string_lossy());
     let session = match configured(watch, args, ssh, &host, &runtime) {
         Ok(session) => session,

@@ -137,10 +137,7 @@ impl Wanted<'_> {
             self.log.say(Severity::Warning, &format!("{error:#}"));
         }
         // One thread, the main one: its end is what ends ssh when netroam is killed.
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("cannot start the runtime")?;
+        let runtime = super::runtime()?;
         let monitor = self.monitor(&mut args, &runtime)?;
         let host = report::plain(&args.destination.to_string_lossy());
         let session = self.session(args, ssh, &host, &runtime, monitor)?;

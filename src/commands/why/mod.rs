@@ -67,10 +67,7 @@ pub(super) fn run(why: &Why, ssh: &OsStr, version: Version) -> Result<ExitCode> 
             return Ok(usage(&format!("{error:#}"), hint));
         }
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    let runtime = super::runtime()?;
     let found = runtime.block_on(find(&args, &configuration, &config, ssh, why.events))?;
     let text = if why.json {
         serde_json::to_string(&found).context("cannot write it as JSON")? + "\n"
