@@ -112,7 +112,7 @@ enum Message {
     Over(RunId, Ending),
 }
 
-/// Keeps one session; see [`keep`].
+/// Keeps one session; see [`keep()`].
 #[derive(Debug)]
 struct Driver {
     session: Session,
