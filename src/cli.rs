@@ -48,6 +48,18 @@ pub enum Verb {
         #[command(subcommand)]
         what: ConfigVerb,
     },
+    /// Have the system's service manager run `netroam up` for you
+    Service {
+        /// What to do with it.
+        #[command(subcommand)]
+        what: ServiceVerb,
+    },
+    /// Print what a shell reads to complete netroam's words
+    Completion {
+        /// Which shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
     /// Pass the dialled connection to ssh, which runs this by itself
     #[command(hide = true)]
     HandOver,
@@ -222,6 +234,10 @@ pub struct Up {
     #[arg(long, value_enum)]
     pub events: Option<EventsChoice>,
 
+    /// Keep one session in this terminal, where ssh may ask; another `netroam up` lends it for that time
+    #[arg(long)]
+    pub ask: bool,
+
     /// Read this configuration instead of the one under the XDG configuration directory
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -265,6 +281,25 @@ pub struct Names {
     /// Names as ls has them, or hosts
     #[arg(value_name = "NAME", required = true)]
     pub names: Vec<String>,
+}
+
+/// `netroam service …`
+#[derive(Debug, Subcommand)]
+pub enum ServiceVerb {
+    /// Write a systemd user unit or a `LaunchAgent`, and start it
+    Install {
+        /// Replace one that is there and was changed; the old one is kept beside it
+        #[arg(long)]
+        force: bool,
+    },
+    /// Stop and remove it
+    Uninstall {
+        /// Remove it even if it was changed
+        #[arg(long)]
+        force: bool,
+    },
+    /// Print what install would write
+    Print,
 }
 
 /// `netroam config …`

@@ -125,7 +125,7 @@ pub fn state_of(host: &str, named: Option<&str>, status: &Status) -> String {
     };
     match need {
         Need::Question(what) => format!(
-            "ssh needs a person ({}), `netroam retry {name}` tries again",
+            "ssh needs a person ({}), `netroam retry {name}` tries again, `netroam up --ask {name}` lets it ask",
             plain(what)
         ),
         Need::TakenOver => {

@@ -62,6 +62,21 @@ fn options_that_ssh_does_not_take_are_wrong() {
 }
 
 #[test]
+fn shells_learn_the_words() {
+    for (shell, says) in [
+        ("bash", "complete -F _netroam"),
+        ("zsh", "#compdef netroam"),
+        ("fish", "complete -c netroam"),
+    ] {
+        let netroam = env!("CARGO_BIN_EXE_netroam");
+        let output = Command::new(netroam).args(["completion", shell]).output();
+        let script = said(&output.unwrap());
+        assert!(script.contains(says) && script.contains("retry"), "{shell}");
+        assert!(!script.contains("hand-over'"), "{shell}");
+    }
+}
+
+#[test]
 fn a_file_may_be_named_and_none_is_no_success() {
     let home = tempfile::tempdir().unwrap();
     let output = check(home.path(), None, &[]);

@@ -17,6 +17,7 @@
 //! | who gets this socket? | [`handover`], the way ssh takes it |
 //! | is there something to read? | [`readable::Readable`], without a flag that others would see |
 //! | what does ssh say to a terminal? | [`pty::open`], whose other side is read here |
+//! | who starts a user's services? | [`SERVICES`] |
 //! | what time is it? | [`clock::now`], which counts sleep |
 //!
 //! It decides nothing: what an answer means for a session is the supervisor's business.
@@ -33,6 +34,7 @@ mod path;
 pub mod process;
 pub mod pty;
 pub mod readable;
+mod service;
 mod snapshot;
 pub mod tcp;
 
@@ -52,6 +54,7 @@ use portable as imp;
 pub use event::{Event, Lost};
 pub use network::{Events, Look, Network, Source};
 pub use path::{Lookup, NoPath, Path, Query};
+pub use service::{SERVICES, Services};
 pub use snapshot::{Interface, Snapshot};
 
 #[cfg(all(test, target_os = "linux"))]

@@ -6,6 +6,7 @@
 //! not meet it.
 
 mod hook;
+mod place;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio::time::timeout;
 
 use crate::report;
 use hook::{Hook, Variable};
+use place::Place;
 
 /// How long netroam's own end may be held up by hooks and notifications.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -102,6 +104,8 @@ pub struct Alerts {
     attached: Option<Hook>,
     taken_over: Option<Hook>,
     desktop: Option<Desktop>,
+    /// While something of ours is shown.
+    place: Option<Place>,
     last: Option<Occasion>,
 }
 
@@ -118,6 +122,7 @@ impl Alerts {
             attached: hooks.attached.map(Hook::new),
             taken_over: hooks.taken_over.map(Hook::new),
             desktop,
+            place: None,
             last: None,
         }
     }
@@ -168,9 +173,18 @@ impl Alerts {
                 stays,
             };
             match &occasion {
-                Occasion::Waiting { .. } => desktop.show(note(true)),
-                Occasion::TakenOver => desktop.show(note(false)),
-                Occasion::Attached { .. } => desktop.clear(),
+                Occasion::Waiting { .. } | Occasion::TakenOver => {
+                    self.place = self.place.take().or_else(Place::take);
+                    if self.place.is_some() {
+                        desktop.show(note(matches!(occasion, Occasion::Waiting { .. })));
+                    } else {
+                        tracing::info!("enough notifications are shown already");
+                    }
+                }
+                Occasion::Attached { .. } => {
+                    self.place = None;
+                    desktop.clear();
+                }
             }
         }
         self.last = Some(occasion);

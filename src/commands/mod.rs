@@ -14,14 +14,17 @@ use crate::{
     ssh::{Version, split},
 };
 
+mod ask;
 mod autossh;
 mod background;
+mod completion;
 mod config;
 mod dial;
 mod events;
 mod forget;
 mod notify;
 mod order;
+mod service;
 mod sessions;
 mod ssh_lines;
 mod up;
@@ -99,6 +102,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Status(status) => sessions::show(&status),
         Verb::Retry(names) => order::run(Order::Retry, &names),
         Verb::Stop(names) => order::run(Order::Stop, &names),
+        Verb::Service { what } => service::run(&what),
+        Verb::Completion { shell } => completion::run(shell),
         Verb::Config { what } => config::run(&what),
         Verb::HandOver => connect::handover::fetch().map(|()| ExitCode::SUCCESS),
     }

@@ -12,7 +12,9 @@ use nix::{
 };
 
 use super::{
+    ask,
     notify::Notify,
+    sessions::runtime,
     usage,
     watch::{self, Refusal},
 };
@@ -21,9 +23,9 @@ use crate::{
     config::{Configuration, Named},
     context::{Claims, Name},
     dirs,
-    driver::{self, Plan, Session, Stage, Unkept},
+    driver::{self, News, Plan, Session, Unkept},
     log, report,
-    ssh::Version,
+    ssh::{SessionType, Version},
 };
 
 /// What others are told of where a session is.
@@ -55,13 +57,13 @@ pub(super) fn run(up: &Up) -> Result<ExitCode> {
         Ok(_) => {}
         Err(error) => return Ok(usage(&format!("{error:#}"), "netroam config check")),
     }
+    if up.ask {
+        return ask::run(&mut plan, &directory);
+    }
     let _input = endless_input().context("cannot give the sessions an input that never ends")?;
     allow_many_files();
     // One thread, the main one: its end is what ends every ssh when netroam is killed.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    let runtime = runtime()?;
     let source = up.events.or(plan.events).unwrap_or_default().into();
     let status = runtime.block_on(driver::keep_many(&directory, source, &mut plan));
     // Not to wait for its threads: zbus connects in one, and a bus that hangs does not let it go.
@@ -73,7 +75,7 @@ pub(super) fn run(up: &Up) -> Result<ExitCode> {
 
 /// The sessions of the configuration that are wanted.
 #[derive(Debug)]
-struct Configured {
+pub(super) struct Configured {
     ssh: OsString,
     version: Version,
     file: Option<PathBuf>,
@@ -83,6 +85,13 @@ struct Configured {
     events: Option<EventsChoice>,
     claims: Claims,
     notify: Option<Notify>,
+}
+
+impl Configured {
+    /// None was named.
+    pub(super) fn all(&self) -> bool {
+        self.names.is_empty()
+    }
 }
 
 impl Plan for Configured {
@@ -143,6 +152,14 @@ impl Plan for Configured {
             },
             Refusal::Failed(error) => failed(error),
         })?;
+        let idle = session.config.session_type == SessionType::Default
+            && session.args.command.is_empty()
+            && session.config.remote_command.is_none();
+        if idle && session.context.is_none() {
+            return Err(wrong(
+                "nobody sits in front of a shell: it needs -N, or a command".into(),
+            ));
+        }
         let preferences = named.preferences.clone().or(&named.defaults);
         Ok(Session {
             named: Some(name.to_owned()),
@@ -153,12 +170,12 @@ impl Plan for Configured {
         })
     }
 
-    fn tell(&mut self, stage: Stage) {
+    fn tell(&mut self, news: News) {
         if let Some(notify) = &self.notify {
-            let line = match stage {
-                Stage::Ready => "READY=1",
-                Stage::Reloading => "RELOADING=1",
-                Stage::Ending => "STOPPING=1",
+            let line = match news {
+                News::Ready => "READY=1",
+                News::Reloading => "RELOADING=1",
+                News::Ending => "STOPPING=1",
             };
             if let Err(error) = notify.send(line) {
                 tracing::warn!(%error, line, "cannot tell the service manager");

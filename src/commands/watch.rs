@@ -88,14 +88,20 @@ pub(super) fn run(watch: &Watch, ssh: &OsStr, version: Version) -> Result<ExitCo
     let exit = runtime.block_on(driver::keep(session));
     // Not to wait for its threads: zbus connects in one, and a bus that hangs does not let it go.
     runtime.shutdown_background();
-    let exit = exit?;
+    leave(&host, &exit?)
+}
+
+/// Says how it ended, and ends as that is told to others.
+pub(super) fn leave(host: &str, exit: &Exit) -> Result<ExitCode> {
     tracing::info!(?exit, "netroam ends");
-    let (line, code) = report::exit(&host, &exit);
+    let (line, code) = report::exit(host, exit);
     if let Some(line) = line {
         report::line(&line);
     }
     match exit {
-        Exit::Signal(signal) | Exit::Ssh(Ending::Interrupted { signal }) => process::die_of(signal),
+        Exit::Signal(signal) | Exit::Ssh(Ending::Interrupted { signal }) => {
+            process::die_of(*signal)
+        }
         Exit::Ssh(_)
         | Exit::StrangeKey(_)
         | Exit::TakenOver

@@ -24,7 +24,10 @@ use super::{
     Around, Order, Session,
     dir::RunDir,
     hub::Hub,
-    keep_in, next_request,
+    keep_in,
+    kept::{Kept, Life, Then},
+    next_request,
+    plan::{News, Plan, Unkept},
     queue::{Queue, Queues},
     signals::{Commands, Signals, Told},
 };
@@ -33,48 +36,10 @@ use crate::{
     control::{Followers, Listener, Question, Request, Status},
     record::State,
     report,
-    ssh::{Ending, host_of},
+    ssh::Ending,
     supervisor::{Dialler, Exit},
     terminal::Status as StatusLine,
 };
-
-/// What is to be kept, and how a session is put together.
-pub trait Plan {
-    /// The sessions by name, as the configuration has them now.
-    ///
-    /// # Errors
-    /// The configuration cannot be read, or is wrong.
-    fn read(&mut self) -> Result<BTreeMap<String, Named>>;
-
-    /// Puts one together.
-    ///
-    /// # Errors
-    /// Why it cannot be kept.
-    fn session(&mut self, name: &str, named: &Named) -> Result<Session, Unkept>;
-
-    /// Tells whoever started us.
-    fn tell(&mut self, stage: Stage);
-}
-
-/// Why a session cannot be kept: a line for a person, and the exit status for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unkept {
-    /// Without the name of the session.
-    pub line: String,
-    /// See [`mod@report::status`].
-    pub status: u8,
-}
-
-/// What whoever started us wants to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Every session has begun.
-    Ready,
-    /// The configuration is being read again; [`Self::Ready`] follows.
-    Reloading,
-    /// It is about to end.
-    Ending,
-}
 
 /// Keeps the sessions of `plan` until all of them have come to their own end, or a signal says so. `directory` is where netroam keeps its
 /// sockets. Gives the exit status: 0 after a signal, and else the first that was not 0.
@@ -115,36 +80,6 @@ struct Many {
     dir: RunDir,
 }
 
-/// A session of the configuration.
-#[derive(Debug)]
-struct Kept {
-    named: Named,
-    life: Life,
-}
-
-#[derive(Debug)]
-enum Life {
-    /// Its turn to begin will come.
-    Pending,
-    Live {
-        orders: mpsc::UnboundedSender<Order>,
-        then: Then,
-    },
-    /// Over, with this last status.
-    Over(Box<Status>),
-}
-
-/// What follows the end of a session that was told to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
-    /// It stays as one that is over.
-    Nothing,
-    /// It begins again: its configuration has changed.
-    Again,
-    /// It is forgotten: it is not in the configuration any more.
-    Forget,
-}
-
 impl Many {
     fn open(directory: &Path, source: Source) -> Result<(Self, Events)> {
         let dir = RunDir::create(directory)
@@ -183,7 +118,7 @@ impl Many {
                     return Ok(self.status);
                 }
                 if !std::mem::replace(&mut ready, true) {
-                    plan.tell(Stage::Ready);
+                    plan.tell(News::Ready);
                 }
             }
             select! {
@@ -191,11 +126,11 @@ impl Many {
                 told = commands.next() => match told {
                     Told::End => {
                         tracing::info!("told to end");
-                        plan.tell(Stage::Ending);
+                        plan.tell(News::Ending);
                         self.end();
                     }
                     Told::Reload => {
-                        plan.tell(Stage::Reloading);
+                        plan.tell(News::Reloading);
                         ready = false;
                         self.reload(plan);
                     }
@@ -469,47 +404,5 @@ impl Many {
             }
             request.answer(&statuses);
         });
-    }
-}
-
-impl Kept {
-    /// Gives a live one an order; whether it takes one.
-    fn order(&self, order: Order) -> bool {
-        match &self.life {
-            Life::Live { orders, .. } => orders.send(order).is_ok(),
-            Life::Pending | Life::Over(_) => false,
-        }
-    }
-
-    /// Tells a live one to end; whether there is something to end.
-    fn end(&mut self, what_then: Then) -> bool {
-        match &mut self.life {
-            Life::Live { orders, then } => {
-                *then = what_then;
-                orders.send(Order::End).is_ok()
-            }
-            Life::Pending | Life::Over(_) => false,
-        }
-    }
-
-    /// How one is that has no driver now.
-    fn at_rest(&self, name: &str) -> Option<Status> {
-        match &self.life {
-            Life::Live { .. } => None,
-            Life::Pending => Some(self.idle(
-                name,
-                State::Connecting,
-                "waits for its turn to begin".into(),
-            )),
-            Life::Over(status) => Some(Status::clone(status)),
-        }
-    }
-
-    fn was_stopped(&self) -> bool {
-        matches!(&self.life, Life::Over(status) if status.text == report::ended(&Exit::Signal(0)))
-    }
-
-    fn idle(&self, name: &str, state: State, text: String) -> Status {
-        Status::idle(name, host_of(&self.named.host), state, text)
     }
 }

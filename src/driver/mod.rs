@@ -15,9 +15,12 @@ mod dir;
 mod ear;
 mod forwards;
 mod hub;
+mod kept;
 mod many;
 mod once;
+mod orders;
 mod pace;
+mod plan;
 mod queue;
 mod run;
 mod session;
@@ -45,22 +48,23 @@ use netroam_platform::{
 };
 use tokio::{
     select,
-    sync::{mpsc, oneshot},
+    sync::mpsc,
     task::{AbortHandle, JoinHandle},
     time::sleep,
 };
 
 pub use dir::sweep;
 pub use forwards::Outcome;
-pub use many::{Plan, Stage, Unkept, keep_many};
+pub use many::keep_many;
 pub use once::{Once, dial as dial_once};
+pub use plan::{News, Plan, Unkept};
 pub use session::{Context, Session};
 pub use stand_in::{Heard, Hearer, Monitor, StandIn};
 
 use crate::{
     connect::{Dialled, Failure, Progress, Resolver},
     context::Stale,
-    control::{self, Followers, Listener, Question, Request},
+    control::{self, Followers, Listener},
     report,
     ssh::{Ending, Forward, Side},
     supervisor::{Answer, AttemptId, Exit, Input, RunId, Settings, Status, Supervisor, Wish},
@@ -71,6 +75,7 @@ use background::Waiting;
 use chain::Chain;
 use dir::RunDir;
 use hub::Outlook;
+use orders::{Order, next_order, next_request};
 use queue::{Place, Queue};
 use run::LiveRun;
 use sight::{Changed, Sight};
@@ -148,19 +153,6 @@ struct Driver {
     /// Who waits until the session is attached, and is then told that it goes on in the background.
     waiting: Option<Waiting>,
     exit: Option<Exit>,
-}
-
-/// What whoever keeps all sessions of the process wants of one.
-#[derive(Debug)]
-enum Order {
-    /// Try now. Unless somebody insists, not past what is waited for: a tunnel, or a person's word that the session is to be taken back.
-    Retry { insist: bool },
-    /// End.
-    End,
-    /// Say how it is.
-    Tell(oneshot::Sender<control::Status>),
-    /// Say it to those who follow.
-    Publish,
 }
 
 /// What is around a session, be it alone in its process or not.
@@ -374,59 +366,6 @@ impl Driver {
         new
     }
 
-    /// How the session is, for whoever asks.
-    fn told(&self) -> control::Status {
-        let live = self.runs.iter().rev().find(|(_, run)| !run.silenced);
-        let next = self.supervisor.poll_timeout();
-        self.account.status(
-            &self.session,
-            live.map(|(id, run)| (*id, run)),
-            next.map(|next| next.since(clock::now())),
-        )
-    }
-
-    /// Tells whoever follows.
-    fn publish(&self) {
-        let mut followers = self.followers.borrow_mut();
-        if !followers.is_empty() {
-            followers.tell(&self.told());
-        }
-    }
-
-    /// Does what a client asks for.
-    fn answer(&mut self, request: Request) {
-        let order = match &request.question {
-            Question::Status => return request.answer(&[self.told()]),
-            Question::Follow => {
-                self.followers.borrow_mut().add(request);
-                return self.publish();
-            }
-            Question::Retry(id) if *id == self.session.id() => Order::Retry { insist: true },
-            Question::Stop(id) if *id == self.session.id() => Order::End,
-            Question::Retry(_) | Question::Stop(_) => return request.done(&[]),
-        };
-        request.done(&[self.session.id()]);
-        self.obey(order);
-    }
-
-    fn obey(&mut self, order: Order) {
-        match order {
-            Order::Retry { insist } => {
-                tracing::info!(insist, "told to try now");
-                if insist || !self.account.state().waits_for_word() {
-                    self.tell(Input::Person(Wish::Now));
-                }
-            }
-            Order::End => {
-                tracing::info!("told to end");
-                self.tell(Input::Quit(nix::libc::SIGTERM));
-            }
-            // Whoever asked has gone.
-            Order::Tell(answer) => drop(answer.send(self.told())),
-            Order::Publish => self.publish(),
-        }
-    }
-
     async fn received(&mut self, message: Message) {
         match message {
             Message::Progress(attempt, Progress::Reached) => {
@@ -594,24 +533,6 @@ fn checked(what: &str, result: io::Result<()>) {
 async fn next_key(keys: &mut Option<Keys>) -> io::Result<Key> {
     match keys {
         Some(keys) => keys.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn next_request(control: &mut Option<Listener>) -> Request {
-    match control {
-        Some(control) => control.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn next_order(orders: &mut Option<mpsc::UnboundedReceiver<Order>>) -> Order {
-    match orders {
-        // Whoever keeps all sessions outlives them.
-        Some(orders) => match orders.recv().await {
-            Some(order) => order,
-            None => std::future::pending().await,
-        },
         None => std::future::pending().await,
     }
 }

@@ -290,3 +290,18 @@ fn a_local_port_that_somebody_else_has_comes_when_it_is_free() {
     let line = format!("netroam: work: -L {LOCAL} works again");
     piped.wait_for_stderr(&line, SOON).unwrap();
 }
+
+#[test]
+fn a_key_with_a_command_of_its_own_is_not_made_to_run_it() {
+    let lab = lab();
+    let key = lab.dir().join("server/user_key.pub");
+    let line = fs::read_to_string(&key).unwrap();
+    fs::write(&key, format!("command=\"touch ran\" {line}")).unwrap();
+    let forward = format!("{REMOTE}:127.0.0.1:{MINE}");
+    let mut piped = tunnel(&lab, &["-R", &forward, "work"]);
+    eventually("the tunnel", || remote_works(&lab));
+    pause(1.0);
+    assert!(!lab.server().home_of("dev").join("ran").exists());
+    piped.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
+    piped.wait_exit(SOON).unwrap();
+}

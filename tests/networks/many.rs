@@ -1,12 +1,14 @@
 //! `netroam up`: sessions of the configuration in one process, without a terminal.
 
-use std::{collections::BTreeMap, fs, process::Output, time::Duration};
+use std::{
+    collections::BTreeMap, fs, os::unix::net::UnixDatagram, process::Output, time::Duration,
+};
 
-use netroam_lab::{Lab, Net, Piped, Proc, ProcCost};
+use netroam_lab::{Lab, Net, PASSWORD, Piped, Proc, ProcCost};
 use netroam_platform::clock;
 use nix::sys::signal::Signal;
 
-use super::support::{SOON, eventually, netroam, nothing_left, ours, pause};
+use super::support::{SOON, eventually, netroam, nothing_left, ours, pause, run_files};
 
 /// Writes the laptop's configuration.
 fn configure(lab: &Lab, text: &str) {
@@ -202,6 +204,7 @@ fn a_session_is_kept_once_and_one_that_cannot_be_is_said_to_be() {
     lab.arrive(Net::Home).unwrap();
     let text = tunnel("web", 8001)
         + "[session.wrong]\nhost = 'work'\nssh = ['-N', '-L', 'nonsense']\n"
+        + "[session.shell]\nhost = 'work'\n"
         + &tunnel("db", 8002);
     configure(&lab, &text);
     let _first = up(&lab, &["web"]);
@@ -221,6 +224,9 @@ fn a_session_is_kept_once_and_one_that_cannot_be_is_said_to_be() {
         .wait_for_stderr("netroam: web: this session is in use", SOON)
         .unwrap();
     eventually("the third session", || comes_through(&lab, 8002));
+    third
+        .wait_for_stderr("netroam: shell: nobody sits in front of a shell", SOON)
+        .unwrap();
     let mut none = up(&lab, &["nobody"]);
     assert_eq!(none.wait_exit(SOON).unwrap().code(), Some(2));
     assert!(
@@ -283,11 +289,110 @@ fn sigusr1_has_all_try_now_but_not_past_a_tunnel_that_is_waited_for() {
     assert_eq!(states(&lab)["waits"], "no-tunnel");
 }
 
+#[test]
+fn whoever_starts_it_is_told_how_far_it_is() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    configure(&lab, &tunnel("web", 8001));
+    let path = lab.dir().join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(SOON)).unwrap();
+    let heard = || {
+        let mut words = [0; 64];
+        let length = manager.recv(&mut words).unwrap();
+        String::from_utf8_lossy(&words[..length]).into_owned()
+    };
+    let words = [netroam().to_str().unwrap(), "up"];
+    let env = [("NOTIFY_SOCKET", path.to_str().unwrap())];
+    let mut netroam = lab.piped(&words, &env).unwrap();
+    assert_eq!(heard(), "READY=1");
+    netroam.signal(Signal::SIGHUP).unwrap();
+    assert_eq!([heard(), heard()], ["RELOADING=1", "READY=1"]);
+    netroam.signal(Signal::SIGTERM).unwrap();
+    assert_eq!(heard(), "STOPPING=1");
+    assert!(netroam.wait_exit(SOON).unwrap().success());
+}
+
+#[test]
+fn a_session_that_comes_to_its_own_end_is_gone_and_the_last_one_ends_netroam() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    let command = |name: &str, words: &str| {
+        format!("[session.{name}]\nhost = 'work'\ncommand = '{words}'\nnotify = false\n")
+    };
+    configure(
+        &lab,
+        &(command("fine", "true") + &command("waits", "echo $$ > pid; read word; exit 3")),
+    );
+    let mut netroam = up(&lab, &[]);
+    netroam
+        .wait_for_stderr("netroam: fine: ssh ended with status 0", SOON)
+        .unwrap();
+    // Its input does not end.
+    wait_for(&lab, &[("waits", "attached")]);
+    lab.server().sh_as("dev", "kill $(cat pid)").unwrap();
+    wait_for(&lab, &[("waits", "ended")]);
+    netroam.signal(Signal::SIGTERM).unwrap();
+    assert_eq!(netroam.wait_exit(SOON).unwrap().code(), Some(0));
+
+    configure(
+        &lab,
+        &(command("fine", "true") + &command("fails", "exit 3")),
+    );
+    let mut netroam = up(&lab, &[]);
+    assert_eq!(
+        netroam.wait_exit(SOON).unwrap().code(),
+        Some(3),
+        "{}",
+        netroam.stderr()
+    );
+}
+
+#[test]
+fn a_session_that_needs_a_person_is_lent_to_a_terminal_and_taken_back() {
+    let lab = Lab::builder()
+        .sshd("PasswordAuthentication yes")
+        .start()
+        .unwrap();
+    lab.arrive(Net::Home).unwrap();
+    let text = tunnel("web", 8001).replace("'-N'", "'-N', '-o', 'PubkeyAuthentication=no'");
+    configure(&lab, &text);
+    let _netroam = up(&lab, &[]);
+    wait_for(&lab, &[("web", "needs-person")]);
+    let words = [netroam().to_str().unwrap(), "up", "--ask", "web"];
+    let mut terminal = lab.terminal(&words).unwrap();
+    terminal
+        .wait_for_text("dev@server.example's password: ", SOON)
+        .unwrap();
+    terminal.type_keys(&format!("{PASSWORD}\r")).unwrap();
+    eventually("the tunnel", || comes_through(&lab, 8001));
+    wait_for(&lab, &[("web", "ended"), ("work", "attached")]);
+    terminal.type_keys("\x03").unwrap();
+    terminal.wait_exit(SOON).unwrap();
+    wait_for(&lab, &[("web", "needs-person")]);
+}
+
+#[test]
+fn what_a_killed_netroam_leaves_is_passed_over_and_removed_by_whoever_lists() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    configure(&lab, &(tunnel("web", 8001) + &tunnel("db", 8002)));
+    let mut netroam = up(&lab, &[]);
+    wait_for(&lab, &[("db", "attached"), ("web", "attached")]);
+    netroam.signal(Signal::SIGKILL).unwrap();
+    netroam.wait_exit(SOON).unwrap();
+    eventually("every ssh to be gone", || ours(&lab).is_empty());
+    assert!(run_files(&lab).iter().any(|name| name.starts_with("run.")));
+    let output = ask(&lab, &["ls"]);
+    assert_eq!((said(&output), output.stderr.len()), (String::new(), 0));
+    nothing_left(&lab);
+}
+
 /// So many tunnels to one server.
 const MANY: u16 = 200;
 
 /// How long they may take to be attached: a login costs some 0.1 s of processor here, on both sides together.
-const ALL: Duration = Duration::from_secs(120);
+const ALL: Duration = Duration::from_secs(240);
 
 /// Waits until all of them are attached over this interface, and says how long it took since it was called.
 fn all_attached(lab: &Lab, interface: &str) -> Duration {

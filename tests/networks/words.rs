@@ -79,7 +79,7 @@ fn bad_words_are_refused_in_one_line() {
         ),
         (
             &["-f", "work"],
-            "-f would leave netroam nothing to keep",
+            "Cannot fork into background without a command to execute.",
             "netroam: hint: ",
             2,
         ),

@@ -218,7 +218,7 @@ fn what_programs_read() {
         keys.sort();
         keys.join(" ")
     };
-    insta::assert_snapshot!(keys(&json), @"addresses at connects first_hop host hostname last lately name path port problems sessions want");
+    insta::assert_snapshot!(keys(&json), @"addresses at connects first_hop host hostname last lately name overridden path port problems sessions want");
     insta::assert_snapshot!(keys(&json["sessions"][0]), @"host id look pid session since state text want");
     insta::assert_snapshot!(json["addresses"][0].to_string(), @r#"{"address":"203.0.113.5","path":{"interface":"wlan0","source":"192.168.1.2","gateway":"192.168.1.1","tunnel":false},"learnt":true,"wanted":false}"#);
     insta::assert_snapshot!(json["want"].to_string(), @r#"{"via":"auto","wanted":"a tunnel","configured":false,"learnt":true}"#);
