@@ -42,6 +42,10 @@ pub enum Verb {
     Autossh(Autossh),
     /// Connect for ssh, git, rsync and everything that runs ssh, as its `ProxyCommand`
     Dial(Dial),
+    /// Stay, and end the connections of ssh, git, rsync and masters whose path is gone, so that the next use connects anew
+    Guard(Guard),
+    /// Look once, as guard does, and end the connections of ssh whose path is gone
+    Sweep(Sweep),
     /// Check the configuration, and print some for other programs
     Config {
         /// What to do with it.
@@ -217,6 +221,34 @@ pub struct Dial {
 
     /// Its TCP port
     pub port: u16,
+}
+
+/// `netroam guard`
+#[derive(Debug, Args)]
+pub struct Guard {
+    /// How much to log: error, warn, info, debug, trace [default: info; also `NETROAM_LOG`]
+    #[arg(long, value_name = "LEVEL")]
+    pub log: Option<tracing::Level>,
+
+    /// Log to this file instead of the one under the XDG state directory
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+}
+
+/// `netroam sweep [--dry-run]`
+#[derive(Debug, Args)]
+pub struct Sweep {
+    /// List every connection with what is to be said of it, and end none
+    #[arg(long, short = 'n')]
+    pub dry_run: bool,
+
+    /// How much to log: error, warn, info, debug, trace [default: info; also `NETROAM_LOG`]
+    #[arg(long, value_name = "LEVEL")]
+    pub log: Option<tracing::Level>,
+
+    /// Log to this file instead of the one under the XDG state directory
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
 }
 
 /// `netroam up [NAME…]`

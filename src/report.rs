@@ -19,10 +19,12 @@ use crate::{
 };
 
 mod exits;
+mod guarded;
 mod network;
 mod past;
 
 pub use exits::{ended, exit};
+pub use guarded::{found, guarded, guarded_host};
 pub use network::{changes, event, interface_name, route_destination};
 pub use past::{ending_text, forward, verdict_text};
 
@@ -107,7 +109,7 @@ pub fn status(host: &str, status: &Status) -> (String, &'static str) {
     (format!("{host}: {text}"), keys)
 }
 
-/// The same for a session that the configuration names ([`status`] else): nobody sits in front of it, so that no key is told.
+/// The same for a session that the configuration names ([`status()`] else): nobody sits in front of it, so that no key is told.
 pub fn status_of(host: &str, named: Option<&str>, status: &Status) -> (String, &'static str) {
     match named {
         None => self::status(host, status),

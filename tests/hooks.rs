@@ -106,17 +106,17 @@ fn a_hook_is_told_by_its_environment_alone() {
     let said = |event| fs::read_to_string(place.file(event)).unwrap();
     assert_eq!(
         said("wait"),
-        "NETROAM_EVENT=wait\nNETROAM_HOST=gw1; exit 1\nNETROAM_NEED=tunnel\nNETROAM_OUTAGE=\nNETROAM_SESSION=mac\n\
+        "NETROAM_EVENT=wait\nNETROAM_HOST=gw1; exit 1\nNETROAM_NAME=\nNETROAM_NEED=tunnel\nNETROAM_OUTAGE=\nNETROAM_SESSION=mac\n\
          NETROAM_TEXT=waiting for a tunnel to \"$(reboot)\"\u{fffd}; `reboot`\n"
     );
     assert_eq!(
         said("attached"),
-        "NETROAM_EVENT=attached\nNETROAM_HOST=gw1; exit 1\nNETROAM_NEED=\nNETROAM_OUTAGE=313\nNETROAM_SESSION=mac\n\
+        "NETROAM_EVENT=attached\nNETROAM_HOST=gw1; exit 1\nNETROAM_NAME=\nNETROAM_NEED=\nNETROAM_OUTAGE=313\nNETROAM_SESSION=mac\n\
          NETROAM_TEXT=attached again after 5:13\n"
     );
     assert_eq!(
         said("taken-over"),
-        "NETROAM_EVENT=taken-over\nNETROAM_HOST=gw1; exit 1\nNETROAM_NEED=\nNETROAM_OUTAGE=\nNETROAM_SESSION=mac\n\
+        "NETROAM_EVENT=taken-over\nNETROAM_HOST=gw1; exit 1\nNETROAM_NAME=\nNETROAM_NEED=\nNETROAM_OUTAGE=\nNETROAM_SESSION=mac\n\
          NETROAM_TEXT=attached elsewhere now\n"
     );
 }

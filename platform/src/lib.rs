@@ -12,6 +12,7 @@
 //! | how is a connection doing? | [`tcp::health`], and [`tcp::ask`] to make the kernel find out, as far as it shows that |
 //! | who ends what nobody answers? | the kernel, by [`tcp::keep_honest`] |
 //! | what became of a child? | [`process::reap`]; [`process::spawn`] ties its life to ours |
+//! | which connections do others of this user's processes have? | [`others::running`], [`others::Watch`], [`others::end`] |
 //! | has it ended? | [`apart::Apart`], a child that is waited for and leaves nothing behind |
 //! | who looks elsewhere? | [`desktop::Desktop`], which shows a notification |
 //! | who gets this socket? | [`handover`], the way ssh takes it |
@@ -30,6 +31,7 @@ pub mod handover;
 #[cfg(not(any(target_os = "linux", target_os = "freebsd", target_os = "dragonfly")))]
 mod lifeline;
 mod network;
+pub mod others;
 mod path;
 pub mod process;
 pub mod pty;

@@ -247,11 +247,13 @@ pub fn signal(pid: Pid, signal: Signal) -> io::Result<bool> {
 /// [`reap`] has reported the end it may still be used, because numbers are given in turn; later it may be another's.
 ///
 /// # Errors
-/// `EPERM` where all of them have become another user's.
+/// `EPERM` where all of them have become another user's (macOS: `false`, since it says the same of a group whose last process is not reaped).
 pub fn signal_group(pid: Pid, signal: Signal) -> io::Result<bool> {
     match signal::killpg(unistd::Pid::from_raw(pid.0), signal::Signal::from(signal)) {
         Ok(()) => Ok(true),
         Err(Errno::ESRCH) => Ok(false),
+        // It does not count the dead that nobody has reaped (`killpg1` in xnu's `bsd/kern/kern_sig.c`).
+        Err(Errno::EPERM) if cfg!(target_os = "macos") => Ok(false),
         Err(error) => Err(error.into()),
     }
 }

@@ -31,7 +31,7 @@ pub struct Health {
     /// Bytes written by ssh and not yet sent at all.
     pub unsent: u32,
     /// Bytes written by ssh that the other side never acknowledged. Unlike the two above this is also known after the kernel has given the
-    /// connection up.
+    /// connection up (not on macOS, which forgets all of it then).
     pub undelivered: u64,
     /// How often the retransmission time-out was doubled since the last acknowledgement.
     pub backoff: u8,
@@ -106,9 +106,11 @@ pub fn health(socket: &impl AsFd) -> io::Result<Health> {
 /// The kernel goes on asking every second until [`keep_honest`] or [`hold`] sets the pace again; call one of them when the
 /// answer is in. It can be asked again at any time.
 ///
+/// Where [`keep_honest`] is in force, a connection that has heard nothing for the whole stall time is ended by the kernel one second
+/// after the question.
+///
 /// macOS sends one probe, always a second after the question (its timers may add half of one), whatever was heard before; another one
-/// leaves only a second after an answer. Where [`keep_honest`] is in force, a connection that has heard nothing for
-/// the whole stall time is ended by the kernel one second after the question.
+/// leaves only a second after an answer, and none of them ends the connection.
 ///
 /// # Errors
 /// Those of setsockopt(2): not a TCP socket.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use netroam_platform::{handover, readable::Readable, tcp};
+use netroam_platform::{handover, others, readable::Readable, tcp};
 use tokio::{
     select,
     sync::watch::{self, Receiver},
@@ -25,6 +25,7 @@ use crate::{
     connect::{Dialled, Failure, Target},
     dirs,
     driver::{self, Once},
+    guard::{self, Offer},
     learnt::Store,
     log, report,
     supervisor::{Status, Wanted},
@@ -81,17 +82,16 @@ pub(super) fn run(dial: &Dial) -> Result<ExitCode> {
         .build()
         .context("cannot start the runtime")?;
     let wait = dial.wait.unwrap_or(WAIT);
-    let outcome = runtime.block_on(outcome(&host, once, wait));
-    // Not to wait for its threads: a resolver that hangs does not let it go.
-    runtime.shutdown_background();
-    match outcome? {
-        Outcome::Connected(dialled, _wanted) => {
+    match runtime.block_on(outcome(&host, once, wait))? {
+        Outcome::Connected(dialled, wanted) => {
             let stall = preferences.stall.map_or(STALL, Duration::from_secs);
             if let Err(error) = tcp::keep_honest(&dialled.socket, stall, true) {
                 tracing::warn!(%error, "the kernel does not watch this connection");
             }
             handover::send(io::stdout().as_fd(), dialled.socket.as_fd())
                 .context("cannot pass the connection to ssh")?;
+            runtime.block_on(offer(&dialled, &host, &wanted, stall));
+            runtime.shutdown_background();
             return Ok(ExitCode::SUCCESS);
         }
         Outcome::Answered(failure) => {
@@ -101,7 +101,33 @@ pub(super) fn run(dial: &Dial) -> Result<ExitCode> {
         Outcome::Missing(status) => report::line(&report::given_up(&host, &status, wait)),
         Outcome::NobodyWaits => {}
     }
+    // Not to wait for its threads: a resolver that hangs does not let it go.
+    runtime.shutdown_background();
     Ok(ExitCode::from(report::status::SSH))
+}
+
+/// Gives a guard, if one runs, a duplicate of the connection. ssh has what it needs and waits for our end.
+async fn offer(dialled: &Dialled, host: &str, wanted: &Wanted, stall: Duration) {
+    let ssh = others::waits_at(io::stdout().as_fd());
+    if guard::is_ours(ssh) {
+        return;
+    }
+    let offer = Offer {
+        ssh,
+        host: host.to_owned(),
+        via: via_of(wanted),
+        stall: stall.as_secs(),
+    };
+    let given = match super::guard::directory() {
+        Ok(directory) => guard::offer(&directory, &dialled.socket, &offer).await,
+        Err(error) => Err(error),
+    };
+    match given {
+        Ok(taken) => tracing::info!(taken, "offered the connection to a guard"),
+        Err(error) => {
+            tracing::warn!(error = format!("{error:#}"), "no guard took the connection");
+        }
+    }
 }
 
 async fn outcome(host: &str, once: Once, wait: Duration) -> Result<Outcome> {
@@ -153,6 +179,15 @@ async fn next(told: &mut Receiver<Option<Status>>) -> Option<Status> {
         std::future::pending::<()>().await;
     }
     told.borrow_and_update().clone().filter(Status::lasts)
+}
+
+/// Over what the connection may go, as `--via` has it.
+fn via_of(wanted: &Wanted) -> String {
+    match wanted {
+        Wanted::Anything => "any".into(),
+        Wanted::Tunnel => "tunnel".into(),
+        Wanted::Interface(pattern) => pattern.as_str().into(),
+    }
 }
 
 /// Whether descriptor 1 is a Unix socket: with `ProxyUseFdpass`, and only then (sshconnect.c).

@@ -22,11 +22,13 @@ mod config;
 mod dial;
 mod events;
 mod forget;
+mod guard;
 mod notify;
 mod order;
 mod service;
 mod sessions;
 mod ssh_lines;
+mod sweep;
 mod up;
 mod watch;
 mod why;
@@ -97,6 +99,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Events(events) => events::run(&events),
         Verb::Forget(forget) => forget::run(&forget, &Store::new(&dirs::state()?)),
         Verb::Dial(dial) => dial::run(&dial),
+        Verb::Guard(guard) => guard::run(&guard),
+        Verb::Sweep(sweep) => sweep::run(&sweep),
         Verb::Up(up) => up::run(&up),
         Verb::Ls(ls) => sessions::list(&ls),
         Verb::Status(status) => sessions::show(&status),

@@ -119,7 +119,7 @@ pub fn fetch() -> anyhow::Result<()> {
 }
 
 /// Makes the directory, or makes sure that it is ours alone.
-fn private(directory: &Path) -> io::Result<()> {
+pub(crate) fn private(directory: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)

@@ -1,6 +1,7 @@
 //! One ssh process: started, asked after, ended.
 
 use std::{
+    io,
     net::{IpAddr, TcpStream},
     process::{Command, Stdio},
     time::Duration,
@@ -112,6 +113,13 @@ enum Stage {
     Reaped,
 }
 
+/// What the command will say on its standard error.
+fn hear(command: &mut Command) -> io::Result<Readable> {
+    let pty = pty::open(io::stderr())?;
+    command.stderr(Stdio::from(pty.slave));
+    Readable::new(pty.master)
+}
+
 impl LiveRun {
     /// Starts ssh and listens to it.
     pub(super) fn start(
@@ -158,16 +166,11 @@ impl LiveRun {
             }
             handing_over = Some(give(socket, session, dir, &mut command)?);
         }
-        let stderr = (plan.terminal || plan.heard)
-            .then(|| pty::open(std::io::stderr()))
-            .transpose();
-        let stderr = stderr.context("cannot open a pty for what ssh says")?;
-        let stderr = match stderr {
-            Some(pty) => {
-                command.stderr(Stdio::from(pty.slave));
-                Some(Readable::new(pty.master)?)
-            }
-            None => None,
+        let stderr = if plan.terminal || plan.heard {
+            let said = hear(&mut command).context("cannot open a pty for what ssh says")?;
+            Some(said)
+        } else {
+            None
         };
         let pid = spawn(command, plan.heard)
             .with_context(|| format!("cannot run {}", session.ssh.display()))?;

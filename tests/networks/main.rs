@@ -10,6 +10,7 @@ mod control_mode;
 mod dialler;
 mod endings;
 mod forwards;
+mod guarding;
 mod log;
 mod many;
 mod moves;

@@ -8,8 +8,10 @@ mod look;
 mod message;
 mod names;
 mod netlink;
+pub(crate) mod others;
 pub(crate) mod process;
 mod sleep;
+mod sockets;
 pub(crate) mod tcp;
 mod trail;
 

@@ -41,9 +41,14 @@ pub(super) enum Reply {
 }
 
 impl Conversation {
-    /// Opens a socket in the network namespace of the calling thread.
+    /// Opens a socket for questions about links, addresses and routes in the network namespace of the calling thread.
     pub(super) fn open() -> io::Result<Self> {
-        let socket = Socket::new(NETLINK_ROUTE)?;
+        Self::with(NETLINK_ROUTE)
+    }
+
+    /// The same for another of netlink's families.
+    pub(super) fn with(protocol: isize) -> io::Result<Self> {
+        let socket = Socket::new(protocol)?;
         SockRef::from(&socket).set_read_timeout(Some(PATIENCE))?;
         Ok(Self {
             socket,

@@ -48,7 +48,28 @@ pub(crate) fn health(socket: BorrowedFd<'_>) -> io::Result<Health> {
         )
     };
     Errno::result(answer)?;
-    Ok(Health {
+    Ok(meaning(&info))
+}
+
+/// Reads a `tcp_info` that the kernel sent in a message.
+pub(super) fn read(bytes: &[u8]) -> Health {
+    #[expect(
+        unsafe_code,
+        reason = "an older kernel fills in less, the rest stays zero"
+    )]
+    // SAFETY: all bytes zero is a valid `tcp_info`; it has nothing but numbers.
+    let mut info: libc::tcp_info = unsafe { mem::zeroed() };
+    let length = bytes.len().min(size_of_val(&info));
+    #[expect(unsafe_code, reason = "the structure arrives as bytes")]
+    // SAFETY: `length` bytes are there on both sides, which do not overlap, and any bytes are numbers.
+    unsafe {
+        std::ptr::copy_nonoverlapping(bytes.as_ptr(), (&raw mut info).cast(), length);
+    }
+    meaning(&info)
+}
+
+fn meaning(info: &libc::tcp_info) -> Health {
+    Health {
         established: info.tcpi_state == ESTABLISHED,
         rtt: (info.tcpi_rtt != 0).then(|| Duration::from_micros(info.tcpi_rtt.into())),
         unacknowledged: info.tcpi_unacked,
@@ -71,7 +92,7 @@ pub(crate) fn health(socket: BorrowedFd<'_>) -> io::Result<Health> {
         acknowledged: info.tcpi_bytes_acked,
         bytes_received: info.tcpi_bytes_received,
         question: Question::Counted,
-    })
+    }
 }
 
 /// The health just before is what an answer is measured by.

@@ -140,10 +140,9 @@ impl Events {
 
 /// What this moment is. A wake that it tells of is told.
 fn moment(mailbox: &Mailbox, wakes: &mut Wakes) -> Moment {
-    let phase = mailbox.phase();
-    let moment = wakes.looked(phase, read());
+    let moment = wakes.looked(mailbox.phase(), read());
     if let Moment::Woke(_) = moment {
-        mailbox.awake(phase);
+        mailbox.awake();
     }
     moment
 }

@@ -1,4 +1,4 @@
-//! What an interface is: of the machine's own business, a tunnel, or neither.
+//! What an interface is: a tunnel, or none.
 
 use crate::snapshot::Interface;
 
@@ -7,12 +7,6 @@ use crate::snapshot::Interface;
 /// extensions. (`SIOCGIFFUNCTIONALTYPE` is no help: for a tunnel it answers what lies under it.)
 const TUNNELS: [&str; 9] = [
     "utun", "ipsec", "ppp", "tun", "tap", "wg", "feth", "gif", "zt",
-];
-
-/// What carries traffic of the system alone: Apple's wireless direct link and its low-latency sibling, the access point and the
-/// coprocessor's links, debugging, and the 6to4 stub that is on every machine.
-const INTERNAL: [&str; 9] = [
-    "awdl", "llw", "ap", "anpi", "p2p", "XHC", "VHC", "stf", "pktap",
 ];
 
 /// What the flags of getifaddrs(3) say beyond the snapshot.
@@ -33,9 +27,7 @@ pub(super) fn refine(interface: &mut Interface, flags: Flags, carrier: Option<bo
     let stem = interface
         .name
         .trim_end_matches(|digit: char| digit.is_ascii_digit());
-    interface.tunnel = !interface.loopback
-        && !INTERNAL.contains(&stem)
-        && (flags.point_to_point || TUNNELS.contains(&stem));
+    interface.tunnel = !interface.loopback && (flags.point_to_point || TUNNELS.contains(&stem));
     interface.carrier = if interface.tunnel {
         (!flags.running).then_some(false)
     } else {
@@ -93,7 +85,7 @@ mod tests {
             ("llw0", 0x8863, false),
             ("ap1", 0x8843, false),
             ("anpi0", 0x8863, false),
-            ("p2p0", 0x8851, false),
+            ("p2p0", 0x8843, false),
         ] {
             let interface = refined(name, flags, &[], None);
             assert_eq!(interface.tunnel, tunnel, "{name}");

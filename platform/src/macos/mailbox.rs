@@ -69,10 +69,10 @@ impl Mailbox {
         self.lock().phase
     }
 
-    /// The wake is told; unless something else was said meanwhile.
-    pub(super) fn awake(&self, seen: Phase) {
+    /// The wake is told; unless the next sleep was announced meanwhile.
+    pub(super) fn awake(&self) {
         let mut inside = self.lock();
-        if inside.phase == seen {
+        if inside.phase == Phase::Woken {
             inside.phase = Phase::Awake;
         }
     }
@@ -163,11 +163,11 @@ mod tests {
     fn a_wake_is_over_unless_the_next_sleep_was_announced() {
         let mailbox = Mailbox::default();
         mailbox.said(Message::HasPoweredOn);
-        let seen = mailbox.phase();
         mailbox.said(Message::WillSleep);
-        mailbox.awake(seen);
+        mailbox.awake();
         assert_eq!(mailbox.phase(), Phase::Asleep);
-        mailbox.awake(mailbox.phase());
+        mailbox.said(Message::HasPoweredOn);
+        mailbox.awake();
         assert_eq!(mailbox.phase(), Phase::Awake);
     }
 }

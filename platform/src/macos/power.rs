@@ -52,7 +52,8 @@ impl Message {
 ///
 /// A dark wake (Power Nap, maintenance, a network packet) lights no display, and programs hear nothing of it: they were told of
 /// the sleep when the display went dark, and hear [`Message::HasPoweredOn`] when it comes back, also when the sleep was called off
-/// at the last moment (`tellChangeDown` and `tellChangeUp` in xnu's `iokit/Kernel/IOPMrootDomain.cpp`).
+/// at the last moment. The sleeps after that go unannounced, and a dark wake that turns into a full one has no [`Message::WillPowerOn`]
+/// (`tellChangeDown`, `tellChangeUp`, `handleOurPowerChangeStart` and `…Done` in xnu's `iokit/Kernel/IOPMrootDomain.cpp`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Phase {
     /// For its user.

@@ -20,6 +20,10 @@ pub(super) struct Router {
 /// How many reads look for the answer at most: whatever else happened meanwhile comes first.
 const READS: usize = 64;
 
+/// For messages not yet read. The kernel drops what does not fit, without a word (`raw_input` and `sbappendaddr` in xnu), and gives 8 KiB by
+/// itself: forty messages. Those of a full VPN table fit in here.
+const ROOM: usize = 1 << 18;
+
 impl Router {
     pub(super) fn open() -> io::Result<Self> {
         let socket = open()?;
@@ -72,5 +76,6 @@ impl Router {
 pub(super) fn open() -> io::Result<Socket> {
     let socket = Socket::new(Domain::from(libc::PF_ROUTE), Type::RAW, None)?;
     socket.set_nonblocking(true)?;
+    socket.set_recv_buffer_size(ROOM)?;
     Ok(socket)
 }

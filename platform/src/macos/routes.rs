@@ -19,10 +19,6 @@ use super::{
 };
 use crate::event::{Event, Lost};
 
-/// For messages not yet read. The kernel drops what does not fit, without a word (`raw_input` and `sbappendaddr` in xnu), and gives 8 KiB by
-/// itself: forty messages. Those of a full VPN table fit in here.
-const ROOM: usize = 1 << 18;
-
 /// No message is as long.
 const BUFFER: usize = 1 << 12;
 
@@ -98,7 +94,6 @@ impl Routes {
 
 fn subscribe() -> io::Result<AsyncFd<Socket>> {
     let socket = router::open()?;
-    socket.set_recv_buffer_size(ROOM)?;
     #[expect(
         unsafe_code,
         reason = "registration trusts that the descriptor stays open, and an owned one does"

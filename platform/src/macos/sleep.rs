@@ -9,7 +9,7 @@ const SHORTEST: Duration = Duration::from_millis(500);
 
 /// Awake for this long on end without word from the power manager, the machine counts as awake: a dark wake ends within a minute
 /// (`pmset -g log`), but one that is kept up, by a backup or a remote login, must not leave the sessions alone for hours. It is also the
-/// net for a word that never came.
+/// net for a word that never came. The next sleep, which is not announced again, ends it: then it is dark as before.
 const LONGEST_DARK: Duration = Duration::from_secs(180);
 
 /// The clocks at one moment.
@@ -41,8 +41,17 @@ pub(super) enum Moment {
 pub(super) struct Wakes {
     /// The time slept that is told already.
     told: Duration,
-    /// In the dark: the first look since the machine last slept.
-    up: Option<Reading>,
+    /// Where it is dark.
+    up: Option<Up>,
+}
+
+/// The time since the machine last slept, in the dark.
+#[derive(Clone, Copy, Debug)]
+struct Up {
+    /// The first look.
+    since: Reading,
+    /// It has lasted for [`LONGEST_DARK`], and that is told.
+    told: bool,
 }
 
 impl Wakes {
@@ -54,30 +63,42 @@ impl Wakes {
         }
     }
 
-    /// A look at the clocks. What is [`Moment::Woke`] is told with that; then the phase is over.
+    /// A look at the clocks. What is [`Moment::Woke`] is told with that.
     pub(super) fn looked(&mut self, phase: Phase, now: Reading) -> Moment {
         let slept = now.asleep.saturating_sub(self.told);
         let woke = match phase {
             Phase::Awake => slept >= SHORTEST,
             Phase::Woken => true,
-            Phase::Asleep => {
-                let up = match self.up {
-                    Some(up) if now.asleep.saturating_sub(up.asleep) < SHORTEST => up,
-                    Some(_) | None => now,
-                };
-                self.up = Some(up);
-                if now.awake.saturating_sub(up.awake) < LONGEST_DARK {
-                    return Moment::Dark;
-                }
-                true
-            }
+            Phase::Asleep => match self.dark(now) {
+                Some(first) => first,
+                None => return Moment::Dark,
+            },
         };
-        self.up = None;
+        if phase != Phase::Asleep {
+            self.up = None;
+        }
         if !woke {
             return Moment::Awake;
         }
         self.told = now.asleep;
         Moment::Woke(slept)
+    }
+
+    /// Whether this is the first look at a machine that is kept up in the dark; `None` if it is not, or not for long enough.
+    fn dark(&mut self, now: Reading) -> Option<bool> {
+        let up = self
+            .up
+            .filter(|up| now.asleep.saturating_sub(up.since.asleep) < SHORTEST)
+            .unwrap_or(Up {
+                since: now,
+                told: false,
+            });
+        let kept_up = now.awake.saturating_sub(up.since.awake) >= LONGEST_DARK;
+        self.up = Some(Up {
+            told: kept_up,
+            ..up
+        });
+        kept_up.then_some(!up.told)
     }
 }
 
@@ -144,10 +165,21 @@ mod tests {
             wakes.looked(Phase::Asleep, at(280, 600)),
             Moment::Woke(s(600))
         );
-        assert_eq!(wakes.looked(Phase::Awake, at(281, 600)), Moment::Awake);
+        assert_eq!(wakes.looked(Phase::Asleep, at(281, 600)), Moment::Awake);
+        // It sleeps again, unannounced, and wakes up in the dark: for a short time, and for a long one.
+        assert_eq!(wakes.looked(Phase::Asleep, at(300, 4200)), Moment::Dark);
+        assert_eq!(wakes.looked(Phase::Asleep, at(330, 7800)), Moment::Dark);
+        assert_eq!(
+            wakes.looked(Phase::Asleep, at(510, 7800)),
+            Moment::Woke(s(7200))
+        );
         // Then its user comes.
-        assert_eq!(wakes.looked(Phase::Woken, at(400, 600)), Moment::Woke(s(0)));
+        assert_eq!(
+            wakes.looked(Phase::Woken, at(520, 7800)),
+            Moment::Woke(s(0))
+        );
+        assert_eq!(wakes.looked(Phase::Awake, at(521, 7800)), Moment::Awake);
         // The next sleep begins to count anew.
-        assert_eq!(wakes.looked(Phase::Asleep, at(900, 600)), Moment::Dark);
+        assert_eq!(wakes.looked(Phase::Asleep, at(900, 7800)), Moment::Dark);
     }
 }

@@ -110,7 +110,7 @@ fn plain(address: Ipv6Addr) -> Ipv6Addr {
 }
 
 /// Whether a socket may use an address of ours. One that is not known to be unique yet, or known not to be, cannot be bound to
-/// (RFC 4862, 5.4; `EADDRNOTAVAIL`).
+/// (RFC 4862, 5.4; `EADDRNOTAVAIL`). A deprecated one can (`in6_pcbbind` in the BSDs' `netinet6/in6_pcb.c`, and xnu's).
 fn usable(address: &IpAddr) -> bool {
     if address.is_ipv4() || link_local(*address) {
         return true;

@@ -1,12 +1,12 @@
 //! Reading off a keepalive timer what became of a question, where no counter tells.
 //!
 //! xnu counts only segments that carry data, and so neither keepalive probes nor the answers to them (`bsd/netinet/tcp_input.c`,
-//! `tcp_subr.c`). But it shows the timer that sends them (`tcpsi_timer` of `sys/proc_info.h`), in milliseconds since the connection's timers
-//! last ran, and there is exactly one way to each value:
+//! `tcp_subr.c`). But it shows the timer that sends them (`tcpsi_timer` of `sys/proc_info.h`), in milliseconds (`TCP_RETRANSHZ`) since the
+//! connection's timers last ran, and there is exactly one way to each value:
 //!
 //! - `TCP_KEEPALIVE` sets it to that idle time from now, and so does every segment that arrives (`tcp_keepalive_reset`);
 //! - when it expires, a probe leaves, and it is set to `TCP_KEEPINTVL` (`tcp_timers`, `TCPT_KEEP`);
-//! - when any timer of the connection runs, what has passed since the last time is taken off.
+//! - when any timer of the connection runs, what has passed since the last time is taken off (`tcp_run_conn_timer`).
 //!
 //! So a question is asked with an interval that is out of all proportion to the idle time: as long as the timer has that, a probe is out and
 //! nothing was heard since. Once it has the idle time again, something was.
