@@ -291,6 +291,20 @@ fn a_local_port_that_somebody_else_has_comes_when_it_is_free() {
     piped.wait_for_stderr(&line, SOON).unwrap();
 }
 
+/// ssh says why in a line of another form than for a port that is taken.
+#[test]
+fn a_local_port_of_a_name_that_does_not_resolve_comes_when_it_does() {
+    let lab = lab();
+    let forward = format!("late.test:{LOCAL}:127.0.0.1:{THEIRS}");
+    let piped = tunnel(&lab, &["-L", &forward, "work4"]);
+    let line = format!("netroam: work4: -L late.test:{LOCAL} is not to be had here, asking again");
+    piped.wait_for_stderr(&line, SOON).unwrap();
+    lab.set_host_names("127.0.0.1 late.test\n").unwrap();
+    eventually("the local port", || {
+        leads_to(lab.laptop(), LOCAL, "the server's")
+    });
+}
+
 #[test]
 fn a_key_with_a_command_of_its_own_is_not_made_to_run_it() {
     let lab = lab();
