@@ -427,3 +427,6 @@ fn spawn(mut command: Command, outlives: bool) -> std::io::Result<Pid> {
         process::spawn(command)
     }
 }
+
+#[cfg(test)]
+mod tests;
