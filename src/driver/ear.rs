@@ -26,6 +26,8 @@ pub(super) struct Forwards {
     again: bool,
     /// The local one for which ssh is about to listen.
     listening: Option<String>,
+    /// ssh speaks of one that is none of those wanted, so that nobody asks for it again.
+    unknown: bool,
     /// ssh has asked for all of them.
     started: bool,
     tell: mpsc::UnboundedSender<Heard>,
@@ -42,6 +44,7 @@ impl Forwards {
             wanted,
             again,
             listening: None,
+            unknown: false,
             started: false,
             tell,
         }
@@ -56,7 +59,10 @@ impl Forwards {
                 self.listening = None;
             }
             Some(LogEvent::ForcedCommand) => self.tell(Heard::Forced),
-            Some(LogEvent::Listening(name)) => self.listening = Some(name.clone()),
+            Some(LogEvent::Listening(name)) => {
+                self.unknown = self.called(Side::Local, name).is_none();
+                self.listening = Some(name.clone());
+            }
             Some(LogEvent::CannotListen) => {
                 if let Some(name) = self.listening.take() {
                     self.refused(Side::Local, &name);
@@ -64,6 +70,7 @@ impl Forwards {
             }
             Some(LogEvent::Listens { forward, granted }) => {
                 self.tell(Heard::Answered);
+                self.unknown = self.called(Side::Remote, forward).is_none();
                 if !granted {
                     self.refused(Side::Remote, forward);
                 }
@@ -73,15 +80,18 @@ impl Forwards {
         // The first time ssh says it, as it always does; what comes of asking again is for the log.
         let by_asking = self.started && line.event == Some(LogEvent::CannotListen);
         is_about_asking_again(&line.text)
-            || (is_about_forward(&line.text) && (self.again || by_asking))
+            || (is_about_forward(&line.text) && ((self.again && !self.unknown) || by_asking))
             || (self.started && line.text.starts_with("bind ["))
     }
 
     fn refused(&self, side: Side, name: &str) {
-        let called = self.wanted.iter().find(|one| one.is_called(side, name));
-        if let Some(forward) = called {
+        if let Some(forward) = self.called(side, name) {
             self.tell(Heard::Refused(forward.clone()));
         }
+    }
+
+    fn called(&self, side: Side, name: &str) -> Option<&Forward> {
+        self.wanted.iter().find(|one| one.is_called(side, name))
     }
 
     fn tell(&self, heard: Heard) {
@@ -274,5 +284,32 @@ async fn readable(stderr: Option<&Readable>) -> std::io::Result<()> {
     match stderr {
         Some(stderr) => stderr.readable().await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ssh::config::LogLevel;
+
+    #[test]
+    fn of_a_forward_that_is_refused_somebody_hears() {
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let wanted = Forward::all(&["localforward 8080 [web]:80".into()]);
+        let mut forwards = Forwards::new(wanted.clone(), true, tell);
+        let mut hidden = |name: &str| {
+            let log = format!(
+                "debug1: Local connections to {name} forwarded to remote address web:80\n\
+                 channel_setup_fwd_listener_tcpip: cannot listen to port: 8080\n"
+            );
+            let lines = LogReader::new(LogLevel::Info).feed(log.as_bytes());
+            let heard: Vec<_> = lines.iter().map(|line| forwards.hear(line)).collect();
+            heard.last().copied()
+        };
+        assert_eq!(hidden("LOCALHOST:8080"), Some(true));
+        assert!(matches!(told.try_recv(), Ok(Heard::Refused(forward)) if forward == wanted[0]));
+        // Nobody asks for this one again: the user is told.
+        assert_eq!(hidden("elsewhere:8080"), Some(false));
+        assert!(told.try_recv().is_err());
     }
 }

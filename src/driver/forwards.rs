@@ -209,7 +209,11 @@ impl Keeper {
     async fn ask_one(&self, one: &mut Missing) -> Result<(), String> {
         let (master, forward, forgotten) =
             (self.master.clone(), one.forward.clone(), one.forgotten);
+        let again = self.how.again;
         let asked = spawn_blocking(move || {
+            if again {
+                free_here(&forward);
+            }
             if !forgotten {
                 master.forget(&forward).map_err(|why| (false, why))?;
             }
@@ -292,8 +296,8 @@ pub(super) fn stale(session: &Session) -> Option<Stale> {
     Some(Stale::new(&laptop.to_string_lossy(), forwards))
 }
 
-/// Removes the Unix socket of a local forward that our last run left behind: ssh never removes one, and cannot listen where one is. Only where
-/// nobody listens.
+/// Removes the Unix socket of a local forward that our last run, or whoever listened after it, left behind: ssh never removes one, and cannot
+/// listen where one is. Only where nobody listens.
 pub(super) fn free_here(forward: &Forward) {
     let Some(path) = forward.socket().filter(|_| forward.side == Side::Local) else {
         return;

@@ -98,6 +98,10 @@ impl LiveRun {
 
     /// Tells it to end, and when to be killed if it has not.
     pub(super) fn end(&mut self, kill_at: Time) {
+        // Its number may be another's by now, and nothing is left to do but to read its last words.
+        if self.stage == Stage::Reaped {
+            return;
+        }
         self.note_undelivered(Duration::ZERO);
         self.stage = Stage::Told;
         self.kill_at = Some(kill_at);
@@ -127,8 +131,11 @@ impl LiveRun {
 
     /// Stops it where it stands.
     pub(super) fn silence(&mut self) {
-        self.note_undelivered(Duration::ZERO);
         self.silenced = true;
+        if self.stage == Stage::Reaped {
+            return;
+        }
+        self.note_undelivered(Duration::ZERO);
         self.stage = Stage::Stopping;
         self.signal(Signal::Stop);
     }
@@ -233,3 +240,6 @@ impl LiveRun {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,6 +52,11 @@ impl Ssh {
         self.0.identity.pid()
     }
 
+    /// Which process it is.
+    pub const fn identity(&self) -> Identity {
+        self.0.identity
+    }
+
     /// Its command line, or what it calls itself.
     pub fn command(&self) -> &str {
         &self.0.command

@@ -1,7 +1,7 @@
 //! The loop of `netroam guard`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     path::Path,
     sync::{
@@ -12,7 +12,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use netroam_platform::{Event, Events, Network, Query, Source, clock, others::Watch};
+use netroam_platform::{
+    Event, Events, Network, Query, Source, clock,
+    others::{Identity, Watch},
+};
 use tokio::{
     select,
     signal::unix::{SignalKind, signal},
@@ -52,6 +55,8 @@ enum Message {
 struct Guard {
     network: Network,
     found: Found,
+    /// Those that were told to end and are still there: one that is stopped ends when it goes on.
+    told: BTreeSet<Identity>,
     held: BTreeMap<Id, Held>,
     /// How many are held, for who lets further ones in.
     count: Arc<AtomicUsize>,
@@ -78,6 +83,7 @@ pub async fn keep(directory: &Path, source: Source) -> Result<()> {
     let mut guard = Guard {
         network,
         found: Found::default(),
+        told: BTreeSet::new(),
         held: BTreeMap::new(),
         count,
         look: Look::default(),
@@ -144,8 +150,10 @@ impl Guard {
         let verdicts = self.found.judge(now, &all, &self.look);
         for (ssh, verdict) in all.iter().zip(verdicts) {
             tracing::debug!(pid = ssh.pid(), ?verdict, "found");
-            if let Verdict::Dead(reason) = verdict {
-                end(ssh, &reason);
+            if let Verdict::Dead(reason) = verdict
+                && end(ssh, &reason)
+            {
+                self.told.insert(ssh.identity());
             }
         }
         let ids: Vec<Id> = self.held.keys().copied().collect();
@@ -157,15 +165,18 @@ impl Guard {
         }
     }
 
-    /// The ssh processes of which nothing is held.
-    fn others(&self) -> Vec<Ssh> {
+    /// The ssh processes of which nothing is held, and which have not been told to end.
+    fn others(&mut self) -> Vec<Ssh> {
         let mut all = Ssh::all().unwrap_or_else(|error| {
             tracing::warn!(%error, "cannot look for ssh");
             Vec::new()
         });
+        self.told
+            .retain(|told| all.iter().any(|ssh| ssh.identity() == *told));
         all.retain(|ssh| {
             let mut held = self.held.values();
-            !held.any(|held| held.offer.ssh == ssh.pid() || ssh.has(held.local, held.peer))
+            !self.told.contains(&ssh.identity())
+                && !held.any(|held| held.offer.ssh == ssh.pid() || ssh.has(held.local, held.peer))
         });
         all
     }
@@ -304,17 +315,19 @@ impl Guard {
     }
 }
 
-/// Ends an ssh that was found, and says so.
-fn end(ssh: &Ssh, reason: &Reason) {
+/// Tells an ssh that was found to end, and says so; false if that was not possible.
+fn end(ssh: &Ssh, reason: &Reason) -> bool {
     match ssh.end() {
         Ok(true) => {
             let line = report::guarded(ssh, reason);
             tracing::info!("{line}");
             report::line(&line);
+            return true;
         }
         Ok(false) => tracing::debug!(pid = ssh.pid(), "ssh is gone already"),
         Err(error) => tracing::warn!(pid = ssh.pid(), %error, "cannot end ssh"),
     }
+    false
 }
 
 /// The loop is gone only when guard ends, and then nobody needs to know.

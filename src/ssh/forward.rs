@@ -71,8 +71,12 @@ impl Forward {
                 connect: None,
             });
         }
-        // A path may have a blank in it, and then it cannot be told where the first end ends: the second one has none as a rule.
-        let (listen, connect) = rest.rsplit_once(' ')?;
+        // A path may have a blank in it. Where both ends are paths it cannot be told where the first one ends: the second one has none as a rule.
+        let (listen, connect) = if rest.starts_with('/') {
+            rest.rsplit_once(' ')?
+        } else {
+            rest.split_once(' ')?
+        };
         Some(Self {
             side,
             listen: End::read(listen)?,
@@ -155,12 +159,19 @@ impl End {
 
     fn words(&self) -> String {
         match self {
-            Self::Socket(path) => path.display().to_string(),
+            Self::Socket(path) => escaped(&path.to_string_lossy()),
             Self::Port(Some(host), port) if host.is_empty() => format!(":{port}"),
             Self::Port(Some(host), port) => format!("[{host}]:{port}"),
             Self::Port(None, port) => port.to_string(),
         }
     }
+}
+
+/// A path as the value of `-L` or `-R` has it (`parse_fwd_field` of readconf.c; `ssh_config(5)`, TOKENS).
+fn escaped(path: &str) -> String {
+    path.replace('\\', r"\\")
+        .replace(':', r"\:")
+        .replace('%', "%%")
 }
 
 #[cfg(test)]
@@ -191,6 +202,11 @@ mod tests {
             (["-L", "[::1]:83:[::2]:80"], "-L [::1]:83", "::1:83"),
             (["-L", "8080:/tmp/y"], "-L 8080", "LOCALHOST:8080"),
             (["-L", "/tmp/x:/tmp/y"], "-L /tmp/x", "/tmp/x:-2"),
+            (["-L", "8080:/tmp/x y"], "-L 8080", "LOCALHOST:8080"),
+            (["-R", "8080:/tmp/x y"], "-R 8080", "8080"),
+            (["-L", "/tmp/a b:/tmp/y"], "-L /tmp/a b", "/tmp/a b:-2"),
+            (["-L", "/tmp/100%%:/tmp/y"], "-L /tmp/100%", "/tmp/100%:-2"),
+            (["-R", r"/tmp/a\:b:/tmp/c\\d"], "-R /tmp/a:b", "/tmp/a:b:-2"),
             (["-D", "1080"], "-D 1080", "*:1080"),
             (
                 ["-D", "localhost:1081"],

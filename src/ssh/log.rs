@@ -310,8 +310,9 @@ fn event(line: &str) -> Option<LogEvent> {
     if line == "Host key verification failed." {
         return Some(LogEvent::HostKeyRefused);
     }
-    // channels.c and misc.c; a line for each address before it says why.
-    if (line.starts_with("channel_setup_fwd_listener") && line.contains(": cannot listen to "))
+    // channels.c and misc.c; a line for each address before it says why. Where the name to listen on does not resolve, that line is the only one.
+    if (line.starts_with("channel_setup_fwd_listener")
+        && (line.contains(": cannot listen to ") || line.contains(": getaddrinfo(")))
         || starts(&["unix_listener: "])
     {
         return Some(LogEvent::CannotListen);

@@ -1,6 +1,6 @@
 //! Forwards come back, whatever the stale server side still holds, and never cost the session.
 
-use std::fs;
+use std::{fs, os::unix::net::UnixListener};
 
 use netroam_lab::{Lab, Mux, Net, Piped, Terminal, seconds};
 use netroam_platform::clock;
@@ -289,6 +289,40 @@ fn a_local_port_that_somebody_else_has_comes_when_it_is_free() {
     });
     let line = format!("netroam: work: -L {LOCAL} works again");
     piped.wait_for_stderr(&line, SOON).unwrap();
+}
+
+/// Whoever listens on a Unix socket leaves it behind, and ssh cannot listen where one is.
+#[test]
+fn a_local_socket_that_is_left_behind_after_the_login_comes_back() {
+    let lab = lab();
+    let here = lab.dir().join("laptop/run/here");
+    let forward = format!("{}:127.0.0.1:{THEIRS}", here.display());
+    let piped = tunnel(&lab, &["-L", &forward, "work4"]);
+    eventually("the tunnel", || socket_leads_to(&here, "the server's"));
+    pause(3.0);
+    lab.leave(Net::Home).unwrap();
+    lab.server().kill_sessions().unwrap();
+    fs::remove_file(&here).unwrap();
+    let other = UnixListener::bind(&here).unwrap();
+    lab.arrive(Net::Cafe).unwrap();
+    let line = format!("-L {} is not to be had here, asking again", here.display());
+    piped.wait_for_stderr(&line, SOON).unwrap();
+    drop(other);
+    eventually("the tunnel", || socket_leads_to(&here, "the server's"));
+}
+
+/// ssh says why in a line of another form than for a port that is taken.
+#[test]
+fn a_local_port_of_a_name_that_does_not_resolve_comes_when_it_does() {
+    let lab = lab();
+    let forward = format!("late.test:{LOCAL}:127.0.0.1:{THEIRS}");
+    let piped = tunnel(&lab, &["-L", &forward, "work4"]);
+    let line = format!("netroam: work4: -L late.test:{LOCAL} is not to be had here, asking again");
+    piped.wait_for_stderr(&line, SOON).unwrap();
+    lab.set_host_names("127.0.0.1 late.test\n").unwrap();
+    eventually("the local port", || {
+        leads_to(lab.laptop(), LOCAL, "the server's")
+    });
 }
 
 #[test]

@@ -314,6 +314,32 @@ fn a_connection_that_was_handed_over_is_asked_and_ended_exactly() {
     mastered.works();
 }
 
+/// A stopped process ends when it goes on, and not before (signal(7)).
+#[test]
+fn an_ssh_that_is_stopped_is_told_once_to_end() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    let guard = guard(&lab);
+    let config = lab.ssh_config();
+    let words = ["ssh", "-F", config.to_str().unwrap(), "work4", "sleep 100"];
+    let mut stopped = lab.piped(&words, &[]).unwrap();
+    eventually("the session", || sessions(&lab) == 1);
+    stopped.signal(Signal::SIGSTOP).unwrap();
+    lab.move_to(Net::Cafe).unwrap();
+    guard.wait_for_stderr(": ended, ", SOON).unwrap();
+    for what in ["add", "del"] {
+        pause(1.0);
+        lab.laptop()
+            .ip(&format!("addr {what} 10.20.0.99/24 dev cafe0"))
+            .unwrap();
+    }
+    pause(1.0);
+    let said = guard.stderr();
+    assert_eq!(said.matches(": ended, ").count(), 1, "{said}");
+    stopped.signal(Signal::SIGCONT).unwrap();
+    stopped.wait_exit(SOON).unwrap();
+}
+
 #[test]
 fn there_is_one_guard_and_one_that_was_killed_is_no_hindrance() {
     let lab = Lab::new().unwrap();

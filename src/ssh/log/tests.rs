@@ -60,6 +60,10 @@ fn lines_are_understood() {
             Some(LogEvent::CannotListen),
         ),
         (
+            "channel_setup_fwd_listener_tcpip: getaddrinfo(late.test): Name or service not known",
+            Some(LogEvent::CannotListen),
+        ),
+        (
             "unix_listener: cannot bind to path /tmp/x: Address already in use",
             Some(LogEvent::CannotListen),
         ),
