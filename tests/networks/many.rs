@@ -438,7 +438,10 @@ fn two_hundred_tunnels_to_one_server_roam_and_never_trip_its_defaults() {
     }
     let log = lab.server().log();
     for trouble in ["MaxStartups", "drop connection", "penalty"] {
-        assert!(!log.contains(trouble), "{trouble} in the log of sshd");
+        // The lab itself looks whether sshd is there, from the server's own loopback, and OpenSSH 10 has a penalty for that.
+        let about_us = |line: &&str| line.contains(trouble) && !line.contains("127.0.0.1");
+        let lines: Vec<_> = log.lines().filter(about_us).collect();
+        assert!(lines.is_empty(), "in the log of sshd: {lines:#?}");
     }
     let connections = lab.server().connections();
     eprintln!(

@@ -310,8 +310,10 @@ fn before_login() {
         busy.local_addr().unwrap().port()
     );
     let words = with(&["-o", "ExitOnForwardFailure=yes", "-L", &forward], login());
+    let ending = Watched::start(&words, false).ending();
     assert!(
-        matches!(Watched::start(&words, false).ending(), Ending::Unusable { line } if line == "Could not request local forwarding.")
+        matches!(&ending, Ending::Unusable { line } if line == "Could not request local forwarding."),
+        "{ending:?}"
     );
 }
 
