@@ -54,7 +54,7 @@ fn options_that_ssh_does_not_take_are_wrong() {
     let lines: Vec<_> = said.lines().collect();
     assert_eq!(lines.len(), 3, "{said}");
     assert!(lines[0].ends_with(":3:1: ssh has no option -Z"), "{said}");
-    assert!(lines[1].contains(":6:1: -f, "), "{said}");
+    assert!(lines[1].contains(":6:1: -f is "), "{said}");
     assert!(
         lines[2].contains(":8:1: \"-h\" is not a host name"),
         "{said}"

@@ -45,6 +45,9 @@ impl Named {
             .map(OsString::from)
             .collect();
         match Args::parse(&words, version) {
+            Ok(Asked::Session(args)) if args.has(b'f') => {
+                Err("-f is for one session; netroam up has no terminal that it could leave".into())
+            }
             Ok(Asked::Session(args))
                 if args.destination == *self.host
                     && args.command.iter().eq(self.command.iter().map(OsStr::new)) =>
@@ -55,9 +58,7 @@ impl Named {
                 "{:?} is no option of ssh, and the host has a key of its own",
                 args.destination.to_string_lossy()
             )),
-            Ok(Asked::Other(_)) => {
-                Err("-f, -G, -O, -Q and -V leave netroam nothing to keep".into())
-            }
+            Ok(Asked::Other(_)) => Err("-G, -O, -Q and -V leave netroam nothing to keep".into()),
             Err(error) => Err(error.to_string()),
         }
     }
@@ -89,7 +90,8 @@ mod tests {
         for (ssh, says) in [
             (&["-N", "gw1"][..], "\"gw1\" is no option of ssh"),
             (&["-N", "web"], "\"web\" is no option of ssh"),
-            (&["-f", "-N"], "nothing to keep"),
+            (&["-f", "-N"], "-f is for one session"),
+            (&["-G"], "nothing to keep"),
             (&["-Z"], "ssh has no option -Z"),
         ] {
             let error = named(ssh, None).args(version).unwrap_err();

@@ -57,7 +57,7 @@ fn the_real_ssh_is_understood() {
     );
     assert_eq!(config.address_family, AddressFamily::V6);
     assert_eq!(config.bind_address.as_deref(), Some("::1"));
-    assert_eq!(config.connect_timeout, Some(Duration::from_mins(1)));
+    assert_eq!(config.connect_timeout, Some(Duration::from_secs(60)));
     assert_eq!(config.type_of_service, Some(0x48));
     assert_eq!(config.escape_char, Some(0x1d));
     assert!(
