@@ -15,9 +15,10 @@ use crate::cli::Cli;
 pub(super) fn run(shell: Shell) -> Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "netroam", &mut script);
-    io::stdout()
-        .lock()
-        .write_all(&script)
-        .context("cannot write to stdout")?;
+    match io::stdout().lock().write_all(&script) {
+        // Whoever reads it, as `head` does, has had enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written.context("cannot write to stdout")?,
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -110,12 +110,12 @@ impl Service {
 
     /// A unit of the user's manager, below this configuration directory (systemd.unit(5), systemd.service(5)).
     fn of_systemd(program: &str, config: &Path) -> Self {
-        // Specifiers, variables, and what a double quote would end (systemd.service(5), "Command lines").
+        // Specifiers, and what a double quote would end (systemd.service(5), "Command lines"). A dollar sign is one: variables are
+        // replaced in the arguments alone.
         let program = program
             .replace('\\', "\\\\")
             .replace('"', "\\\"")
-            .replace('%', "%%")
-            .replace('$', "$$");
+            .replace('%', "%%");
         let text = [
             "# Written by `netroam service install`.",
             "[Unit]",
@@ -293,7 +293,7 @@ mod tests {
         assert!(
             service
                 .text
-                .contains("ExecStart=\"/opt/100%% \\\"of\\\" $$HOME/netroam\" up\n"),
+                .contains("ExecStart=\"/opt/100%% \\\"of\\\" $HOME/netroam\" up\n"),
             "{}",
             service.text
         );

@@ -123,14 +123,13 @@ pub(super) fn sessions(
         let key = |wanted: &str| session.keys().find(|key| key.get_ref() == wanted);
         Some(key("ssh").or_else(|| key("host"))?.span())
     };
-    configuration
-        .session
-        .iter()
-        .filter_map(|(name, named)| {
-            let error = named.args(version).err()?;
-            Some(problem(text, place(name).unwrap_or_default(), error))
-        })
-        .collect()
+    let wrong = configuration.session.iter().filter_map(|(name, named)| {
+        let error = named.args(version).err()?;
+        Some(problem(text, place(name).unwrap_or_default(), error))
+    });
+    let mut problems: Vec<Problem> = wrong.collect();
+    problems.sort_by_key(|problem| (problem.line, problem.column));
+    problems
 }
 
 /// What is wrong with the names of tables and keys.

@@ -44,7 +44,15 @@ impl Named {
             .chain(self.command.as_deref())
             .map(OsString::from)
             .collect();
-        match Args::parse(&words, version) {
+        let parsed = Args::parse(&words, version);
+        // The last option took the end of the options for its value.
+        if let Ok(Asked::Session(args)) = &parsed
+            && let Some(last) = args.options.last()
+            && last.value.as_deref() == Some(OsStr::new("--"))
+        {
+            return Err(format!("-{} needs a value", char::from(last.letter)));
+        }
+        match parsed {
             Ok(Asked::Session(args)) if args.has(b'f') => {
                 Err("-f is for one session; netroam up has no terminal that it could leave".into())
             }
@@ -92,6 +100,7 @@ mod tests {
             (&["-N", "web"], "\"web\" is no option of ssh"),
             (&["-f", "-N"], "-f is for one session"),
             (&["-G"], "nothing to keep"),
+            (&["-N", "-L"], "-L needs a value"),
             (&["-Z"], "ssh has no option -Z"),
         ] {
             let error = named(ssh, None).args(version).unwrap_err();

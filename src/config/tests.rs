@@ -147,3 +147,13 @@ fn a_file_that_was_asked_for_must_be_there() {
         "{error:#}"
     );
 }
+
+#[test]
+fn wrong_sessions_are_said_in_the_order_of_the_file() {
+    let text = "[session.b]\nhost = ''\n[session.a]\nhost = ''\n";
+    let configuration = Configuration::parse(text).unwrap();
+    let version = Version { major: 9, minor: 2 };
+    let wrong = super::check::sessions(text, &configuration, version);
+    let lines: Vec<_> = wrong.iter().map(|problem| problem.line).collect();
+    assert_eq!(lines, [2, 4]);
+}

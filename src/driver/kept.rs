@@ -20,7 +20,8 @@ pub(super) enum Life {
     Pending,
     Live {
         orders: mpsc::UnboundedSender<Order>,
-        then: Then,
+        /// It was told to end, and this follows.
+        then: Option<Then>,
     },
     /// Over, with this last status.
     Over(Box<Status>),
@@ -50,9 +51,25 @@ impl Kept {
     pub(super) fn end(&mut self, what_then: Then) -> bool {
         match &mut self.life {
             Life::Live { orders, then } => {
-                *then = what_then;
+                *then = Some(what_then);
                 orders.send(Order::End).is_ok()
             }
+            Life::Pending | Life::Over(_) => false,
+        }
+    }
+
+    /// Has one that was told to end begin again when it has ended; whether it was told to.
+    pub(super) fn revive(&mut self) -> bool {
+        match &mut self.life {
+            Life::Live { then, .. } => then.as_mut().map(|then| *then = Then::Again).is_some(),
+            Life::Pending | Life::Over(_) => false,
+        }
+    }
+
+    /// It ends because the configuration does not have it any more.
+    pub(super) fn is_being_forgotten(&self) -> bool {
+        match &self.life {
+            Life::Live { then, .. } => *then == Some(Then::Forget),
             Life::Pending | Life::Over(_) => false,
         }
     }
@@ -76,5 +93,33 @@ impl Kept {
 
     pub(super) fn idle(&self, name: &str, state: State, text: String) -> Status {
         Status::idle(name, host_of(&self.named.host), state, text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_ends_can_be_told_to_begin_again_and_one_that_does_not_need_not() {
+        let (orders, _taken) = mpsc::unbounded_channel();
+        let life = Life::Live { orders, then: None };
+        let named = Named::default();
+        let mut kept = Kept { named, life };
+        assert!(!kept.revive() && !kept.is_being_forgotten());
+        for then in [Then::Nothing, Then::Forget] {
+            assert!(kept.end(then));
+            assert_eq!(kept.is_being_forgotten(), then == Then::Forget);
+            assert!(kept.revive());
+            assert!(matches!(
+                kept.life,
+                Life::Live {
+                    then: Some(Then::Again),
+                    ..
+                }
+            ));
+        }
+        kept.life = Life::Pending;
+        assert!(!kept.revive());
     }
 }

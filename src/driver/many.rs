@@ -129,6 +129,8 @@ impl Many {
                         plan.tell(News::Ending);
                         self.end();
                     }
+                    // What would begin now would not be told to end.
+                    Told::Reload | Told::Retry if self.ending => {}
                     Told::Reload => {
                         plan.tell(News::Reloading);
                         ready = false;
@@ -158,7 +160,12 @@ impl Many {
         });
         for (name, named) in wanted {
             match self.kept.get_mut(&name) {
-                Some(kept) if kept.named == named => continue,
+                Some(kept) if kept.named == named => {
+                    if kept.is_being_forgotten() {
+                        kept.revive();
+                    }
+                    continue;
+                }
                 Some(kept) => {
                     kept.named = named;
                     if kept.end(Then::Again) {
@@ -246,8 +253,7 @@ impl Many {
             Ok(orders) => {
                 self.begun = true;
                 if let Some(kept) = self.kept.get_mut(&name) {
-                    let then = Then::Nothing;
-                    kept.life = Life::Live { orders, then };
+                    kept.life = Life::Live { orders, then: None };
                 }
             }
             Err(unkept) => {
@@ -307,7 +313,7 @@ impl Many {
             return;
         };
         let then = match &kept.life {
-            Life::Live { then, .. } => *then,
+            Life::Live { then, .. } => then.unwrap_or(Then::Nothing),
             Life::Pending | Life::Over(_) => Then::Nothing,
         };
         match then {
@@ -359,18 +365,15 @@ impl Many {
                 }
             }
             Question::Retry(id) => {
-                let done = match self.kept.get(&id).map(|kept| &kept.life) {
-                    None => Vec::new(),
-                    Some(Life::Over(_)) => {
-                        self.begin_again(id.clone());
-                        vec![id]
-                    }
-                    Some(Life::Live { .. } | Life::Pending) => {
-                        self.kept[&id].order(Order::Retry { insist: true });
-                        vec![id]
-                    }
+                let Some(kept) = self.kept.get_mut(&id).filter(|_| !self.ending) else {
+                    return request.done(&[]);
                 };
-                request.done(&done);
+                if matches!(kept.life, Life::Over(_)) {
+                    self.begin_again(id.clone());
+                } else if !kept.revive() {
+                    kept.order(Order::Retry { insist: true });
+                }
+                request.done(&[id]);
             }
             Question::Stop(id) => {
                 let Some(kept) = self.kept.get_mut(&id) else {
