@@ -124,17 +124,25 @@ pub struct Watch {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// How much to log: error, warn, info, debug, trace [default: info; also `NETROAM_LOG`]
-    #[arg(long, value_name = "LEVEL")]
-    pub log: Option<tracing::Level>,
-
-    /// Log to this file instead of the one under the XDG state directory
-    #[arg(long, value_name = "FILE")]
-    pub log_file: Option<PathBuf>,
+    /// What to log, and where.
+    #[command(flatten)]
+    pub logging: Logging,
 
     /// Options of ssh, the host, and a command
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     pub ssh: Vec<OsString>,
+}
+
+/// What to log, and where.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Logging {
+    /// How much to log: error, warn, info, debug, trace [default: info; also `NETROAM_LOG`]
+    #[arg(long = "log", value_name = "LEVEL")]
+    pub level: Option<tracing::Level>,
+
+    /// Log to this file instead of the one under the XDG state directory
+    #[arg(long = "log-file", value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
 
 /// `netroam why [netroam options] [any ssh option] [user@]HOST`
@@ -228,13 +236,9 @@ pub struct Dial {
 /// `netroam guard`
 #[derive(Debug, Args)]
 pub struct Guard {
-    /// How much to log: error, warn, info, debug, trace [default: info; also `NETROAM_LOG`]
-    #[arg(long, value_name = "LEVEL")]
-    pub log: Option<tracing::Level>,
-
-    /// Log to this file instead of the one under the XDG state directory
-    #[arg(long, value_name = "FILE")]
-    pub log_file: Option<PathBuf>,
+    /// What to log, and where.
+    #[command(flatten)]
+    pub logging: Logging,
 }
 
 /// `netroam sweep [--dry-run]`
@@ -244,13 +248,9 @@ pub struct Sweep {
     #[arg(long, short = 'n')]
     pub dry_run: bool,
 
-    /// How much to log: error, warn, info, debug, trace [default: info; also `NETROAM_LOG`]
-    #[arg(long, value_name = "LEVEL")]
-    pub log: Option<tracing::Level>,
-
-    /// Log to this file instead of the one under the XDG state directory
-    #[arg(long, value_name = "FILE")]
-    pub log_file: Option<PathBuf>,
+    /// What to log, and where.
+    #[command(flatten)]
+    pub logging: Logging,
 }
 
 /// `netroam up [NAME…]`
@@ -276,13 +276,9 @@ pub struct Up {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// How much to log: error, warn, info, debug, trace [default: info; also `NETROAM_LOG`]
-    #[arg(long, value_name = "LEVEL")]
-    pub log: Option<tracing::Level>,
-
-    /// Log to this file instead of the one under the XDG state directory
-    #[arg(long, value_name = "FILE")]
-    pub log_file: Option<PathBuf>,
+    /// What to log, and where.
+    #[command(flatten)]
+    pub logging: Logging,
 }
 
 /// `netroam ls [--json]`

@@ -27,7 +27,7 @@ pub(super) fn run(guard: &Guard) -> Result<ExitCode> {
         Err(error) => return Ok(usage(&format!("{error:#}"), "see the README")),
     };
     let events = configuration.defaults.events.unwrap_or_default();
-    log::start(guard.log, guard.log_file.as_deref())?;
+    log::start(guard.logging.level, guard.logging.file.as_deref())?;
     let directory = directory()?;
     handover::private(&directory).with_context(|| format!("cannot use {}", directory.display()))?;
     let Some(_lock) = lock(&directory)? else {

@@ -18,7 +18,7 @@ use super::{
     watch::{self, Refusal},
 };
 use crate::{
-    cli::{EventsChoice, Up, Watch},
+    cli::{EventsChoice, Logging, Up, Watch},
     config::{Configuration, Named},
     context::{Claims, Name},
     dirs,
@@ -34,7 +34,7 @@ const PLACE: &str = "netroam up";
 pub(super) fn run(up: &Up) -> Result<ExitCode> {
     let ssh = OsString::from("ssh");
     let version = Version::of(&ssh)?;
-    log::start(up.log, up.log_file.as_deref())?;
+    log::start(up.logging.level, up.logging.file.as_deref())?;
     let base = choose_base_strategy().context("cannot find the home directory")?;
     let directory = Claims::directory(base.runtime_dir().as_deref(), &dirs::state()?);
     let mut plan = Configured {
@@ -197,8 +197,7 @@ fn options(named: &Named) -> Watch {
         take_over: false,
         rerun: named.rerun,
         config: None,
-        log: None,
-        log_file: None,
+        logging: Logging::default(),
         ssh: Vec::new(),
     }
 }

@@ -182,7 +182,7 @@ impl Driver {
             Ok(run) => {
                 tracing::info!(
                     run = id.0,
-                    pid = super::number(run.pid),
+                    pid = run.pid.number(),
                     ?purpose,
                     questions,
                     "started ssh"
@@ -190,7 +190,7 @@ impl Driver {
                 self.account.started(id);
                 self.let_hear(Heard::Started {
                     run: id,
-                    pid: super::number(run.pid),
+                    pid: run.pid.number(),
                 });
                 self.turn_of(id);
                 self.runs.insert(id, run);

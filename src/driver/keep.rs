@@ -9,7 +9,6 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use netroam_platform::Path;
 use tokio::{select, sync::mpsc};
 
 use super::{
@@ -29,6 +28,7 @@ use super::{
 use crate::{
     connect::Resolver,
     control::{self, Followers, Listener},
+    learnt::LastRun,
     report,
     ssh::Side,
     supervisor::{Exit, Input, Settings, Supervisor},
@@ -106,13 +106,7 @@ pub(super) async fn keep_in(session: Session, around: Around) -> (Exit, control:
         // A stopped ssh still listens on the ports that the next one is to listen on.
         may_silence: !forwards::any_on(&session, Side::Local),
         via: session.via.clone(),
-        last: session.learnt.last.as_ref().map(|last| Path {
-            index: 0,
-            interface: last.interface.clone(),
-            source: last.source,
-            gateway: last.gateway,
-            tunnel: last.tunnel,
-        }),
+        last: session.learnt.last.as_ref().map(LastRun::path),
         seed: fastrand::u64(..),
     };
     let mut driver = Driver {

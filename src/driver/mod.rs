@@ -42,10 +42,7 @@ use std::{
 };
 
 use anyhow::Result;
-use netroam_platform::{
-    clock::{self, Time},
-    process::Pid,
-};
+use netroam_platform::clock::{self, Time};
 use tokio::{
     sync::mpsc,
     task::{AbortHandle, JoinHandle},
@@ -391,9 +388,4 @@ async fn until(deadline: Option<Time>) {
         Some(deadline) => sleep(deadline.since(clock::now())).await,
         None => std::future::pending().await,
     }
-}
-
-/// The number of a process, for people.
-fn number(pid: Pid) -> i32 {
-    pid.number()
 }

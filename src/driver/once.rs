@@ -6,13 +6,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::{Context as _, Result};
-use netroam_platform::{Path, Source, clock};
+use netroam_platform::{Source, clock};
 use tokio::{select, sync::mpsc, task::AbortHandle};
 
 use super::{Message, act::report_to, hub::Outlook, sight::Sight, until};
 use crate::{
     connect::{self, Dialled, Failure, Progress, Resolver, Target},
-    learnt::Learnt,
+    learnt::{LastRun, Learnt},
     supervisor::{
         Action, Again, AttemptId, Connection, Dialler, Input, Look, Settings, Status, Supervisor,
         Via, Wanted,
@@ -41,13 +41,7 @@ pub async fn dial(
     once: Once,
     say: impl FnMut(&Status),
 ) -> Result<Result<(Dialled, Wanted), Failure>> {
-    let last = once.learnt.last.as_ref().map(|last| Path {
-        index: 0,
-        interface: last.interface.clone(),
-        source: last.source,
-        gateway: last.gateway,
-        tunnel: last.tunnel,
-    });
+    let last = once.learnt.last.as_ref().map(LastRun::path);
     let wanted = once
         .via
         .wanted(last.as_ref().is_some_and(|last| last.tunnel));
@@ -81,7 +75,9 @@ pub async fn dial(
         say,
     };
     loop {
+        // What is overdue when the machine is awake for its user again is done then.
         let deadline = dialling.supervisor.poll_timeout();
+        let deadline = deadline.filter(|_| !dialling.sight.in_the_dark());
         select! {
             biased;
             Some(message) = inbox.recv() => {
@@ -98,7 +94,12 @@ pub async fn dial(
                     dialling.tell(Input::NamesChanged);
                 }
             }
-            () = until(deadline) => dialling.supervisor.handle_timeout(clock::now()),
+            () = until(deadline) => {
+                // It may have become dark since the deadline was set.
+                if !dialling.sight.in_the_dark() {
+                    dialling.supervisor.handle_timeout(clock::now());
+                }
+            }
         }
         if let Some(dialled) = dialling.carry_out() {
             return Ok(Ok((dialled, dialling.wanted.clone())));

@@ -52,6 +52,19 @@ pub struct LastRun {
     pub at: SystemTime,
 }
 
+impl LastRun {
+    /// The path that it was. Its interface may have another index by now, or be gone.
+    pub fn path(&self) -> netroam_platform::Path {
+        netroam_platform::Path {
+            index: 0,
+            interface: self.interface.clone(),
+            source: self.source,
+            gateway: self.gateway,
+            tunnel: self.tunnel,
+        }
+    }
+}
+
 /// Where it is kept.
 #[derive(Clone, Debug)]
 pub struct Store {

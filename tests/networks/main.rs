@@ -11,6 +11,7 @@ mod dialler;
 mod endings;
 mod forwards;
 mod guarding;
+mod hundreds;
 mod log;
 mod many;
 mod moves;

@@ -13,8 +13,8 @@ use netroam::context::{
 use nix::sys::signal::{Signal, kill};
 
 use crate::{
-    bootstrap::{Laptop, answers},
     client::Client,
+    laptop::{Laptop, answers},
     server::{Instead, SHELLS, Server},
 };
 

@@ -12,6 +12,7 @@
 mod bootstrap;
 mod client;
 mod endings;
+mod laptop;
 mod mac;
 mod recipe;
 mod server;

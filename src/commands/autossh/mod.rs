@@ -22,7 +22,7 @@ use tokio::{
 
 use super::watch::{self, Refusal};
 use crate::{
-    cli::{Cli, ContextChoice, Watch},
+    cli::{Cli, ContextChoice, Logging, Watch},
     connect::echo::Loop,
     context::Recipe,
     driver::{self, Hearer, Monitor, Session, StandIn},
@@ -216,8 +216,7 @@ impl Wanted<'_> {
             take_over: false,
             rerun: true,
             config: None,
-            log: None,
-            log_file: None,
+            logging: Logging::default(),
             ssh: Vec::new(),
         };
         let recipe = Recipe::of(&args.command);
