@@ -5,6 +5,7 @@
 
 mod absent_vpn;
 mod alerts;
+mod anyconnect;
 mod chains;
 mod control_mode;
 mod dialler;
