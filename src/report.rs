@@ -18,14 +18,18 @@ use crate::{
     supervisor::{Need, Reason, Segments, Stage, Status},
 };
 
+mod choice;
 mod exits;
 mod guarded;
+mod misread;
 mod network;
 mod notice;
 mod past;
 
+pub use choice::{NOTHING, WHICH, WHICH_NUMBER, host, no_row, numbered, running};
 pub use exits::{ended, exit};
 pub use guarded::{found, guarded, guarded_host};
+pub use misread::{late_verb, misread, nearly_verb};
 pub use network::{changes, event, interface_name, route_destination};
 pub use notice::notice;
 pub use past::{ending_text, forward, verdict_text};
