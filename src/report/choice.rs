@@ -52,7 +52,7 @@ pub fn no_row(typed: &str) -> String {
 
 /// That there is nothing to choose from; and a hint.
 pub const NOTHING: (&str, &str) = (
-    "no host given, ssh_config names none to choose from, and no session runs",
+    "no host given, and neither ssh_config nor a running session offers one",
     "netroam watch [USER@]HOST",
 );
 

@@ -126,8 +126,13 @@ impl List {
             drawn.push(cut(line.trim_end(), columns).to_owned());
         }
         let last = match self.fitting.get(self.at) {
-            Some(row) => format!("[Enter: {}, Esc: leave]", self.rows[*row].does),
-            None => "[none fits, Esc: leave]".to_owned(),
+            Some(row) => format!(
+                "{} of {} [Esc: leave, Enter: {}]",
+                self.at + 1,
+                self.fitting.len(),
+                self.rows[*row].does
+            ),
+            None => "none fits [Esc: leave]".to_owned(),
         };
         if lines > 2 {
             drawn.push(cut(&last, columns).to_owned());
@@ -317,11 +322,11 @@ mod tests {
         let mut list = list(&["a", "b"]);
         list.press(b"\x1b[B");
         let (seen, _) = shown(&list.draw(80, 24), 24, 80);
-        let expected = "which? \n  a  about a\n> b  about b\n[Enter: take b, Esc: leave]";
+        let expected = "which? \n  a  about a\n> b  about b\n2 of 2 [Esc: leave, Enter: take b]";
         assert_eq!(seen, expected);
         list.press(b"x");
         let (seen, cursor) = shown(&list.draw(80, 24), 24, 80);
-        assert_eq!(seen, "which? x\n[none fits, Esc: leave]");
+        assert_eq!(seen, "which? x\nnone fits [Esc: leave]");
         assert_eq!(cursor, (0, 8));
     }
 }
