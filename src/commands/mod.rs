@@ -36,6 +36,9 @@ mod verb;
 mod watch;
 mod why;
 
+/// What says more of a configuration that is wrong.
+const CHECK: &str = "netroam config check";
+
 /// Reads the command line, does what it says, and gives the exit status.
 pub fn run() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
@@ -83,19 +86,10 @@ fn ssh_words(name: &str, words: &[OsString], said: Said) -> anyhow::Result<ExitC
     };
     let split = match split::split(words, verb, version) {
         Ok(split) => split,
-        Err(split::BadSplit::UnknownLong { name, .. }) if name == "version" => {
-            return Ok(usage("unknown option --version", "netroam --version"));
+        Err(error) => {
+            let (line, hint) = report::bad_words(&error, name);
+            return Ok(usage(&line, &hint));
         }
-        Err(split::BadSplit::UnknownLong {
-            name,
-            meant: Some(meant),
-        }) => {
-            return Ok(usage(
-                &format!("unknown option --{name}"),
-                &format!("did you mean --{meant}?"),
-            ));
-        }
-        Err(error) => return Ok(usage(&error.to_string(), &format!("netroam {name} --help"))),
     };
     if said == Said::Not
         && let Some((line, hint)) = verb::rather(&split, version)

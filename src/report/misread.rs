@@ -1,6 +1,7 @@
 //! What is said of a command line that is not understood: what is wrong, and a hint.
 
 use super::plain;
+use crate::ssh::{args::BadArgs, split::BadSplit};
 
 /// A first word that is no verb but nearly one, and no host that ssh knows; and a hint.
 pub fn nearly_verb(word: &str, verb: &str) -> (String, String) {
@@ -19,6 +20,23 @@ pub fn late_verb(verb: &str) -> (String, String) {
         format!("{verb} is a verb, which comes first"),
         format!("netroam {verb} --help, or netroam watch {verb} if it is a host"),
     )
+}
+
+/// What is wrong with the words after this verb, before clap has seen them.
+pub fn bad_words(error: &BadSplit, verb: &str) -> (String, String) {
+    let hint = match error {
+        BadSplit::UnknownLong { name, .. } if name == "version" => "netroam --version".into(),
+        BadSplit::UnknownLong {
+            meant: Some(meant), ..
+        } => format!("did you mean --{meant}?"),
+        BadSplit::Ssh(BadArgs::UnknownOption(_) | BadArgs::NeedsValue(_)) => {
+            format!("man ssh has ssh's options, netroam {verb} --help has netroam's")
+        }
+        BadSplit::UnknownLong { meant: None, .. } | BadSplit::NeedsValue(_) | BadSplit::Ssh(_) => {
+            format!("netroam {verb} --help")
+        }
+    };
+    (error.to_string(), hint)
 }
 
 /// What clap says, which it does in paragraphs: the first is what is wrong, and there may be a tip with what is

@@ -164,9 +164,17 @@ fn left(terminal: &mut Terminal, code: Option<i32>, signal: Option<Signal>, keys
 }
 
 #[test]
-fn a_terminal_that_cannot_be_drawn_on_gets_numbers() {
+fn a_terminal_that_cannot_be_drawn_on_gets_numbers_and_no_context() {
     let lab = Lab::new().unwrap();
     lab.arrive(Net::Home).unwrap();
+    let mut terminal = run(&lab, &["work"], &[("TERM", "dumb")]);
+    assert_eq!(terminal.wait_exit(SOON).unwrap().code(), Some(2));
+    let screen = terminal.screen();
+    assert!(
+        screen.starts_with("netroam: TERM is dumb, ")
+            && screen.contains("\nnetroam: hint: --context none "),
+        "{screen}"
+    );
     let terminal = run(&lab, &["watch", "--context", "none"], &[("TERM", "dumb")]);
     status(&terminal, "netroam: which one (its number, or its name)? ");
     assert!(
