@@ -12,7 +12,17 @@ pub use choice::{ContextChoice, DialChoice, EventsChoice, ScrollbackChoice};
 
 /// Keeps ssh sessions alive on a laptop that moves.
 #[derive(Debug, Parser)]
-#[command(name = "netroam", version, max_term_width = 100)]
+#[command(
+    name = "netroam",
+    version,
+    max_term_width = 100,
+    override_usage = "netroam [NETROAM OPTIONS] [ANY SSH OPTION] [USER@]HOST [COMMAND...]\n       netroam <VERB> [WORDS...]",
+    after_help = "Where to begin:\n  \
+        netroam gw1          keep a session with gw1 attached, as netroam watch gw1 does\n  \
+        netroam watch        choose from the hosts of ssh_config and the sessions that run\n  \
+        netroam watch --help\n\n\
+        A verb wins over a host of its name; netroam watch status is for the host status."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -76,7 +86,8 @@ pub enum Verb {
 #[command(
     override_usage = "netroam watch [NETROAM OPTIONS] [ANY SSH OPTION] [USER@]HOST [COMMAND...]",
     after_help = "Examples:\n  \
-        netroam watch gw1                  a session in screen or tmux on gw1\n  \
+        netroam watch                      choose from the hosts of ssh_config and the sessions that run\n  \
+        netroam watch gw1                  a session in screen or tmux on gw1; netroam gw1 is the same\n  \
         netroam watch -p 2222 -A me@gw1    with options of ssh\n  \
         netroam watch --session work gw1   a session to share between laptops\n  \
         netroam watch -N -L 8080:web:80 gw1\n\n\

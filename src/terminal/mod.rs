@@ -5,10 +5,12 @@
 //! While a run is attached the terminal is ssh's, and nothing here touches it.
 
 pub mod keys;
+pub mod list;
 pub mod modes;
 pub mod status;
 pub mod tty;
 
 pub use keys::{Key, Keys};
+pub use list::{ERASED, List, Pressed, Row};
 pub use status::Status;
 pub use tty::{Reset, Terminal};

@@ -161,7 +161,7 @@ impl<W: Write + AsFd> Status<W> {
 }
 
 /// `text` without what could move the cursor or worse: some of it was said by strangers.
-fn neutral(text: &str) -> String {
+pub(super) fn neutral(text: &str) -> String {
     text.chars()
         .map(|character| {
             // Beside the control characters those that reverse the direction of writing (UAX 9).
@@ -191,7 +191,7 @@ fn fit(text: &str, keys: &str, columns: usize) -> String {
 }
 
 /// As much of `text` as surely fits into `columns`: what is not ASCII counts as two, the most that any character takes (UAX 11).
-fn cut(text: &str, columns: usize) -> &str {
+pub(super) fn cut(text: &str, columns: usize) -> &str {
     let mut used = 0;
     for (index, character) in text.char_indices() {
         used += if character.is_ascii() { 1 } else { 2 };

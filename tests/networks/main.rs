@@ -7,6 +7,7 @@ mod absent_vpn;
 mod alerts;
 mod anyconnect;
 mod chains;
+mod choosing;
 mod control_mode;
 mod dialler;
 mod endings;
