@@ -10,6 +10,7 @@ mod chains;
 mod control_mode;
 mod dialler;
 mod endings;
+mod faults;
 mod forwards;
 mod guarding;
 mod hundreds;

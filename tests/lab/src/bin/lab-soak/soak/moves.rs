@@ -43,9 +43,14 @@ impl Move {
     /// Makes it; nothing where it has nothing to change.
     pub(super) fn make(self, lab: &Lab) -> Result<()> {
         match self {
-            Self::To(net) => lab.move_to(net),
-            Self::Beside(net, metric) if lab.is_in(net) => lab.set_metric(net, metric),
-            Self::Beside(net, metric) => lab.arrive_as(net, Lab::HOST, metric),
+            Self::To(net) => {
+                lab.leave(net)?;
+                lab.move_to(net)
+            }
+            Self::Beside(net, metric) => {
+                lab.leave(net)?;
+                lab.arrive_as(net, Lab::HOST, metric)
+            }
             Self::Away => Net::ALL
                 .into_iter()
                 .filter(|net| lab.is_in(*net))
