@@ -51,9 +51,10 @@ fn ten_thousand_routes_that_changed_meanwhile_hide_no_move() {
     ticking(&terminal, clock::wall());
     let (first, mark) = (own(&terminal), log.mark());
     terminal.signal(Signal::SIGSTOP).unwrap();
-    let lines: String = (0..5000)
+    let lines: Vec<_> = (0..5000)
         .map(|n| format!("route add 198.18.{}.{}/32 dev lo\n", n / 250, n % 250))
         .collect();
+    let lines = lines.concat();
     lab.laptop().ip_batch(&lines).unwrap();
     lab.laptop().ip_batch(&lines.replace("add", "del")).unwrap();
     // After all that, so that its own message is one that finds no room.
