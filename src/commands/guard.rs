@@ -27,7 +27,7 @@ pub(super) fn run(guard: &Guard) -> Result<ExitCode> {
         Err(error) => return Ok(usage(&format!("{error:#}"), CHECK)),
     };
     let events = configuration.defaults.events.unwrap_or_default();
-    log::start(guard.logging.level, guard.logging.file.as_deref())?;
+    log::start_where_possible(guard.logging.level, guard.logging.file.as_deref())?;
     let directory = directory()?;
     handover::private(&directory).with_context(|| format!("cannot use {}", directory.display()))?;
     let Some(_lock) = lock(&directory)? else {

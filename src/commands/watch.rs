@@ -64,7 +64,7 @@ pub(super) fn run(watch: &Watch, ssh: &OsStr, version: Version) -> Result<ExitCo
         }
         Err(error) => return Ok(usage(&error.to_string(), HELP)),
     };
-    log::start(watch.logging.level, watch.logging.file.as_deref())?;
+    log::start_where_possible(watch.logging.level, watch.logging.file.as_deref())?;
     // One thread, the main one: its end is what ends ssh when netroam is killed.
     let runtime = super::runtime()?;
     let host = report::plain(&args.destination.to_string_lossy());

@@ -11,6 +11,7 @@ mod choosing;
 mod control_mode;
 mod dialler;
 mod endings;
+mod faults;
 mod forwards;
 mod guarding;
 mod hundreds;
