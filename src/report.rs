@@ -18,6 +18,7 @@ use crate::{
     supervisor::{Need, Reason, Segments, Stage, Status},
 };
 
+pub mod doctor;
 mod exits;
 mod guarded;
 mod network;

@@ -12,7 +12,7 @@ use crate::{
     dirs,
     learnt::Store,
     report,
-    ssh::{Version, split},
+    ssh::{Version, split, version::NEEDED},
 };
 
 mod ask;
@@ -21,6 +21,7 @@ mod background;
 mod completion;
 mod config;
 mod dial;
+mod doctor;
 mod events;
 mod forget;
 mod guard;
@@ -46,7 +47,7 @@ pub fn run() -> ExitCode {
             connect::handover::fetch().map(|()| ExitCode::SUCCESS)
         }
         Some("autossh") => return autossh::run(&words[0], &words[2..]),
-        Some(verb @ ("watch" | "why")) => ssh_words(verb, &words),
+        Some(verb @ ("watch" | "why" | "doctor")) => ssh_words(verb, &words),
         Some(_) | None => dispatch(Cli::parse_from(words)),
     };
     outcome.unwrap_or_else(|error| {
@@ -58,12 +59,16 @@ pub fn run() -> ExitCode {
 /// ssh's options have one dash and may stand among netroam's: they are told apart before clap reads netroam's.
 fn ssh_words(name: &str, words: &[OsString]) -> anyhow::Result<ExitCode> {
     let ssh = OsString::from("ssh");
-    let version = Version::of(&ssh)?;
+    let version = match Version::of(&ssh) {
+        // That is for the doctor to say.
+        Err(_) if name == "doctor" => NEEDED,
+        version => version?,
+    };
     let cli = Cli::command();
     let Some(verb) = cli.find_subcommand(name) else {
         unreachable!("the verb is one of ours");
     };
-    let split = match split::split(&words[2..], verb, version) {
+    let split = match split::split(&words[2..], verb, version, name == "watch") {
         Ok(split) => split,
         Err(split::BadSplit::UnknownLong {
             name,
@@ -87,6 +92,8 @@ fn ssh_words(name: &str, words: &[OsString]) -> anyhow::Result<ExitCode> {
         watch::run(watch, &ssh, version)
     } else if let Verb::Why(why) = &verb {
         why::run(why, &ssh, version)
+    } else if let Verb::Doctor(doctor) = &verb {
+        doctor::run(doctor, &ssh, version)
     } else {
         unreachable!("the verb was {name}")
     }
@@ -94,7 +101,7 @@ fn ssh_words(name: &str, words: &[OsString]) -> anyhow::Result<ExitCode> {
 
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {
-        Verb::Watch(_) | Verb::Why(_) | Verb::Autossh(_) => {
+        Verb::Watch(_) | Verb::Why(_) | Verb::Doctor(_) | Verb::Autossh(_) => {
             unreachable!("these are read on their own")
         }
         Verb::Events(events) => events::run(&events),
@@ -110,6 +117,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Service { what } => service::run(&what),
         Verb::Completion { shell } => completion::run(shell),
         Verb::Config { what } => config::run(&what),
+        Verb::EventTrial => doctor::event_trial(),
         Verb::HandOver => connect::handover::fetch().map(|()| ExitCode::SUCCESS),
     }
 }

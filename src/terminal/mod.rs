@@ -7,6 +7,7 @@
 pub mod keys;
 pub mod modes;
 pub mod status;
+pub mod terminfo;
 pub mod tty;
 
 pub use keys::{Key, Keys};

@@ -8,6 +8,7 @@ mod alerts;
 mod chains;
 mod control_mode;
 mod dialler;
+mod doctor;
 mod endings;
 mod forwards;
 mod guarding;
