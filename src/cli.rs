@@ -7,8 +7,10 @@ use clap::{Args, Parser, Subcommand};
 use crate::supervisor::Via;
 
 mod choice;
+mod doctor;
 
 pub use choice::{ContextChoice, DialChoice, EventsChoice, ScrollbackChoice};
+pub use doctor::Doctor;
 
 /// Keeps ssh sessions alive on a laptop that moves.
 #[derive(Debug, Parser)]
@@ -36,6 +38,8 @@ pub enum Verb {
     Watch(Watch),
     /// Say how a host is reached now, what is wanted, and what its sessions do and did
     Why(Why),
+    /// Say what netroam needs and what it found, here and on a host, and what to do about it
+    Doctor(Doctor),
     /// Print what the operating system says of the network, as it comes, and what a look makes of it
     Events(Events),
     /// Drop what was learnt of a host: its addresses, and how it was last reached
@@ -79,10 +83,13 @@ pub enum Verb {
     /// Pass the dialled connection to ssh, which runs this by itself
     #[command(hide = true)]
     HandOver,
+    /// See whether the system tells of a change, in a network of its own; doctor runs this by itself
+    #[command(hide = true)]
+    EventTrial,
 }
 
 /// `netroam watch [netroam options] [any ssh option] [user@]HOST [COMMAND…]`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(
     override_usage = "netroam watch [NETROAM OPTIONS] [ANY SSH OPTION] [USER@]HOST [COMMAND...]",
     after_help = "Examples:\n  \

@@ -133,6 +133,20 @@ impl Zone {
     }
 }
 
+/// Who opens the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Connects {
+    /// netroam.
+    Netroam,
+    /// ssh, because the configuration says `dial = "ssh"`.
+    SshAsAsked,
+    /// ssh, over its jump hosts.
+    ProxyJump,
+    /// ssh, by a program of the user's: what it connects to is not known.
+    ProxyCommand,
+}
+
 /// A path, without what means nothing outside this moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathFacts {

@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod choice;
+pub mod doctor;
 mod exits;
 mod guarded;
 mod hint;

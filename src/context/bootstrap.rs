@@ -27,6 +27,18 @@ pub enum Mux {
     TmuxControl,
 }
 
+impl Mux {
+    /// Its word in remote commands, as in `--context`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Screen => "screen",
+            Self::Tmux => "tmux",
+            Self::TmuxControl => "tmux-cc",
+        }
+    }
+}
+
 /// Where what scrolled off is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scrollback {
@@ -83,12 +95,7 @@ impl Attach<'_> {
     /// It exits with the multiplexer's status (255, which is ssh's own, becomes 1), with [`TAKEN_OVER`] or with [`CONTEXT_GONE`]; the
     /// plain shell with its own.
     pub fn command(&self) -> String {
-        let mux = match self.mux {
-            Mux::Auto => "auto",
-            Mux::Screen => "screen",
-            Mux::Tmux => "tmux",
-            Mux::TmuxControl => "tmux-cc",
-        };
+        let mux = self.mux.word();
         let scrollback = match self.scrollback {
             Scrollback::Native => "native",
             Scrollback::Mux => "mux",
@@ -117,6 +124,9 @@ pub(super) const STARTED: &str =
 ///
 /// A Mac's `uname -n` follows the network that it is in, unless somebody gave it a fixed name; its local name (scutil(8)) does not.
 pub(super) const HERE: &str = "i=$(uname -n); if [ \"$(uname -s)\" = Darwin ]; then i=$(scutil --get LocalHostName 2>/dev/null) || i=mac; fi;";
+
+/// Has what `$m` names found where it is not in PATH; `h` says whether a program is there.
+pub(super) const FIND: &str = "if [ $m = auto ]; then h screen || h tmux; else h $m; fi || { PATH=$PATH:/usr/local/bin:/opt/homebrew/bin:/opt/local/bin:$HOME/bin; export PATH; };";
 
 /// Checks the rules at the head of this file, when this is compiled. `Name` and `Token` cannot have any of these characters either.
 pub(super) const fn reads_the_same_everywhere(body: &[&str]) {
@@ -159,7 +169,7 @@ const BODY: &[&str] = &[
     "h() { command -v $1 >/dev/null 2>&1; };",
     STARTED,
     "if [ $m = tmux-cc ]; then m=tmux; g=-CC; s=; fi;",
-    "if [ $m = auto ]; then h screen || h tmux; else h $m; fi || { PATH=$PATH:/usr/local/bin:/opt/homebrew/bin:/opt/local/bin:$HOME/bin; export PATH; };",
+    FIND,
     HERE,
     // Whose it is.
     "d=$HOME/.ssh; [ -d \"$d\" ] || mkdir -p \"$d\" 2>/dev/null; f=$d/netroam-$i-$n;",

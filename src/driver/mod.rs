@@ -49,7 +49,8 @@ use tokio::{
     time::sleep,
 };
 
-pub use dir::sweep;
+pub(crate) use dir::RunDir;
+pub use dir::{left, sweep};
 pub use forwards::Outcome;
 pub use keep::keep;
 pub use many::keep_many;
@@ -70,7 +71,6 @@ use crate::{
 use account::Account;
 use background::Waiting;
 use chain::Chain;
-use dir::RunDir;
 use orders::Order;
 use queue::Place;
 use run::LiveRun;

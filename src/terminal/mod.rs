@@ -8,6 +8,7 @@ pub mod keys;
 pub mod list;
 pub mod modes;
 pub mod status;
+pub mod terminfo;
 pub mod tty;
 
 pub use keys::{Key, Keys};

@@ -10,6 +10,7 @@ mod chains;
 mod choosing;
 mod control_mode;
 mod dialler;
+mod doctor;
 mod endings;
 mod faults;
 mod forwards;
