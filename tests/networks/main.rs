@@ -12,6 +12,7 @@ mod dialler;
 mod endings;
 mod forwards;
 mod guarding;
+mod history;
 mod hundreds;
 mod log;
 mod many;
