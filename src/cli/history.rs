@@ -19,12 +19,7 @@ use crate::record::Day;
         docs/history.md says how outages are counted.")]
 pub struct History {
     /// Since when: so many minutes, hours, days or weeks ago, or a day
-    #[arg(
-        long,
-        value_name = "90m|12h|7d|2w|2026-11-20",
-        default_value = "7d",
-        hide_default_value = false
-    )]
+    #[arg(long, value_name = "90m|12h|7d|2w|2026-11-20", default_value = "7d")]
     pub since: Since,
 
     /// One JSON object instead of lines for people

@@ -88,12 +88,12 @@ pub(super) fn run(options: &Options) -> Result<ExitCode> {
 }
 
 fn find(state: &Path, host: Option<&str>, since: Stamp, now: Stamp) -> Result<Found> {
-    let hosts = match host {
-        Some(host) => vec![host.to_owned()],
+    let (hosts, mut problems) = match host {
+        Some(host) => (vec![host.to_owned()], Vec::new()),
         None => journal::hosts(state).context("cannot read the journals")?,
     };
     let answers = asked()?;
-    let mut problems = answers.problems;
+    problems.extend(answers.problems);
     let mut entries = Vec::new();
     for host in hosts {
         match journal::read(state, &host, usize::MAX) {

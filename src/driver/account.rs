@@ -295,7 +295,10 @@ fn occasion(status: &Status, text: &str) -> Option<Occasion> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::Hooks;
+    use crate::{
+        alert::Hooks,
+        journal::{self, Event},
+    };
 
     #[test]
     fn a_run_that_is_asked_while_it_logs_in_is_not_attached_by_its_answer() {
@@ -330,5 +333,32 @@ mod tests {
         assert_eq!(account.state, State::Doubtful);
         account.answered(RunId(1), Answer::Alive, None);
         assert_eq!(account.state, State::Attached);
+
+        // The answer came over another path than the run began with: that is noted, once.
+        let peer: IpAddr = "203.0.113.5".parse().unwrap();
+        let moved = Path {
+            index: 3,
+            interface: "cafe0".into(),
+            source: "10.0.0.7".parse().unwrap(),
+            gateway: None,
+            tunnel: false,
+        };
+        let looked = Look {
+            paths: [(peer, Lookup::Found(moved.clone()))].into(),
+            ..Look::default()
+        };
+        account.looked(&looked);
+        for _ in 0..2 {
+            account.answered(RunId(1), Answer::Alive, Some(peer));
+        }
+        let entries = journal::read(folder.path(), "gw1", 2).unwrap();
+        let paths: Vec<_> = entries
+            .into_iter()
+            .map(|entry| match entry.event {
+                Event::Answered { path, .. } => path,
+                event => panic!("{event:?}"),
+            })
+            .collect();
+        assert_eq!(paths, [Some(PathFacts::from(&moved)), None]);
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Life {
     over: bool,
     /// What it is doing.
     present: Option<Span>,
+    /// It has just been lost; what it does about that is said by the next line.
+    unsettled: bool,
     /// The run that is attached.
     attached: Option<u64>,
     /// Runs that were told to end: what they still say counts no more.
@@ -66,6 +68,7 @@ impl Life {
             outages: Vec::new(),
             over: false,
             present: None,
+            unsettled: false,
             attached: None,
             given_up: BTreeSet::new(),
             trouble: None,
@@ -147,13 +150,13 @@ impl Life {
                     outage.in_doubt = *in_doubt;
                 }
                 if self.present.is_none() {
-                    self.now(at, Phase::Connecting, text, None);
+                    self.lost(at, text);
                 }
             }
             Event::Ended { run, .. } => {
                 if self.attached == Some(*run) {
                     self.lose(at);
-                    self.now(at, Phase::Connecting, text, None);
+                    self.lost(at, text);
                 }
             }
             Event::Exited { exit } => self.exited(at, exit),
@@ -208,7 +211,7 @@ impl Life {
                         outage.reason = reason.map(str::to_owned);
                         report::history::reason_of_verdict(text).clone_into(&mut outage.text);
                     }
-                    self.now(at, Phase::Connecting, text, None);
+                    self.lost(at, text);
                 }
             }
             Judged::Hold | Judged::Probe if attached => {
@@ -313,11 +316,19 @@ impl Life {
         });
     }
 
+    /// It connects from now on, unless the next line says what it waits for.
+    fn lost(&mut self, at: Stamp, text: &str) {
+        self.now(at, Phase::Connecting, text, None);
+        self.unsettled = true;
+    }
+
     /// It does this from now on.
     fn now(&mut self, at: Stamp, state: Phase, text: &str, path: Option<&PathFacts>) {
+        let unsettled = std::mem::take(&mut self.unsettled) && state != Phase::Attached;
         if let Some(present) = &mut self.present
-            && present.state == state
+            && (present.state == state || unsettled)
         {
+            present.state = state;
             text.clone_into(&mut present.text);
             if path.is_some() {
                 present.path = path.cloned();

@@ -88,7 +88,7 @@ fn a_move_a_refusal_a_kill_and_giving_up_are_told_apart() {
     2026-11-26T15:01:36.898Z 7: 0+0+0+505 of 505ms Attached home0 → cafe0 (home0 lost 2001:db8:1::10)
     2026-11-26T15:01:38.594Z 7: 6006+0+0+476 of 6.482s Attached cafe0 → home0 (cafe0 lost 2001:db8:2::10)
     2026-11-26T15:01:46.301Z 7: 2029+0+7024+418 of 9.471s Attached home0 → home0 (home0 lost 2001:db8:1::10)
-    2026-11-26T15:01:56.919Z 26: 6004+0+0+1 of 6.005s GaveUp home0 → given up (home0 lost 2001:db8:1::10)
+    2026-11-26T15:01:56.919Z 26: 6005+0+0+0 of 6.005s GaveUp home0 → given up (home0 lost 2001:db8:1::10)
     "#);
     insta::assert_snapshot!(spans(&history), @r#"
     Some("probe") [7, 26]
@@ -106,8 +106,7 @@ fn a_move_a_refusal_a_kill_and_giving_up_are_told_apart() {
       15:01:55.772 204ms Unknown
       15:01:55.976 449ms Connecting
       15:01:56.425 494ms Attached
-      15:01:56.919 1ms Connecting (lost)
-      15:01:56.920 6.004s Network (lost)
+      15:01:56.919 6.005s Network (lost)
     "#);
 }
 

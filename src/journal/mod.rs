@@ -3,7 +3,7 @@
 //! One file for each host, `journal/HOST.jsonl` in netroam's state directory, with one JSON object on each line ([`Entry`]). Several netroams
 //! write to it: each line is one write(2) under `O_APPEND`. A line that was torn (a full disk, a power cut) is passed over by the reader, and
 //! the next writer begins on a fresh line. A file that has grown beyond [`LARGEST`] is renamed to `HOST.jsonl.old`, so that there are at most
-//! two of that size. Attempts that fail as the ones before them did are written once ([`repeats`]).
+//! two of that size. Attempts that go and fail like those before them are not written again ([`repeats`]).
 //!
 //! Nothing is open and nothing runs while nothing happens: the file is opened for each line.
 //!
@@ -118,14 +118,14 @@ pub fn read(state: &Path, host: &str, most: usize) -> io::Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// The hosts that have a journal below `state`, as they were typed last, in the order of their names.
+/// The hosts that have a journal below `state`, as they were typed last, in the order of their names; and what could not be read, in words.
 ///
 /// # Errors
-/// The folder, or a file in it, is there and cannot be read.
-pub fn hosts(state: &Path) -> io::Result<Vec<String>> {
-    let mut hosts = BTreeMap::new();
+/// The folder is there and cannot be read.
+pub fn hosts(state: &Path) -> io::Result<(Vec<String>, Vec<String>)> {
+    let (mut hosts, mut problems) = (BTreeMap::new(), Vec::new());
     let found = match fs::read_dir(folder(state)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), problems)),
         found => found?,
     };
     for file in found {
@@ -134,15 +134,21 @@ pub fn hosts(state: &Path) -> io::Result<Vec<String>> {
         if !name.ends_with(b".jsonl") && !name.ends_with(b".jsonl.old") {
             continue;
         }
+        let entries = match content(&path) {
+            Ok(entries) => entries,
+            Err(error) => {
+                problems.push(format!("cannot read {}: {error}", path.display()));
+                continue;
+            }
+        };
         // A name that is too long is cut, and only the entries have all of it.
-        let entries = content(&path)?;
         let mut entries = entries.rsplit(|byte| *byte == b'\n');
         let last = entries.find_map(|line| serde_json::from_slice::<Entry>(line).ok());
         if let Some(Entry { host, .. }) = last {
             hosts.insert(host.to_lowercase(), host);
         }
     }
-    Ok(hosts.into_values().collect())
+    Ok((hosts.into_values().collect(), problems))
 }
 
 /// The folder with the journals below `state`.

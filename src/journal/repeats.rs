@@ -1,7 +1,7 @@
 //! What is not written down again.
 //!
 //! A host that refuses is tried every 15 seconds, over a weekend some ten thousand times, and each time the same lines would say so. Of the
-//! attempts that fail the same way as one before, none is written; of the attempt that succeeds, or fails another way, every line is, with the
+//! attempts that go and fail as one or two before, none is written; of the attempt that succeeds, or fails another way, every line is, with the
 //! moment at which it was noted.
 
 use std::collections::BTreeSet;
@@ -12,57 +12,51 @@ use crate::record::{Stamp, State};
 /// More words than so many for one state are no repetition. Then what was said is forgotten.
 const MOST: usize = 32;
 
-/// What was said last, and what is held back until it is known what comes of it.
+/// What was said since the last change, and what is held back until it is known what comes of it.
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
     /// The last attempt ended in this state, and those since the last change with these words.
     said: Option<(State, BTreeSet<String>)>,
-    /// Lines of the present attempt.
+    /// The lines of those attempts, without what is another in each.
+    tried: BTreeSet<String>,
+    /// Lines of the present attempt that were there before.
     attempt: Vec<(Stamp, Note)>,
+    /// Something of the present attempt is written.
+    begun: bool,
 }
 
 impl Repeats {
     /// Takes what was noted at `at`, and gives what is to be written now, the oldest first.
     pub(super) fn take(&mut self, at: Stamp, note: &Note) -> Vec<(Stamp, Note)> {
-        let of_an_attempt = match &note.event {
-            Event::Status { state, .. } => match state {
-                State::Retrying | State::NoName | State::NoPath => {
-                    if self.failed(*state, &note.text) {
-                        self.attempt.clear();
-                        return Vec::new();
-                    }
-                    let mut now = std::mem::take(&mut self.attempt);
-                    now.push((at, note.clone()));
-                    return now;
+        let repeats = match Kind::of(&note.event) {
+            Kind::Failure(state) => {
+                let known = self.failed(state, &note.text);
+                if known && !std::mem::take(&mut self.begun) {
+                    self.attempt.clear();
+                    return Vec::new();
                 }
-                State::Connecting | State::LoggingIn => true,
-                State::Attached
-                | State::Doubtful
-                | State::NoTunnel
-                | State::Holding
-                | State::NeedsPerson
-                | State::TakenOver
-                | State::ContextGone
-                | State::Ended
-                | State::Unknown => false,
-            },
-            Event::Started { .. } | Event::Ended { .. } => true,
-            Event::Began
-            | Event::Attached { .. }
-            | Event::Verdict { .. }
-            | Event::Forward { .. }
-            | Event::Answered { .. }
-            | Event::Lost { .. }
-            | Event::Slept { .. }
-            | Event::Exited { .. } => false,
+                false
+            }
+            Kind::Attempt(what) => {
+                let new = self.tried.insert(what);
+                if self.tried.len() > MOST {
+                    self.tried.clear();
+                }
+                self.said.is_some() && !new && !self.begun && self.attempt.len() < MOST
+            }
+            Kind::Other => {
+                *self = Self {
+                    attempt: std::mem::take(&mut self.attempt),
+                    ..Self::default()
+                };
+                false
+            }
         };
         self.attempt.push((at, note.clone()));
-        if of_an_attempt && self.said.is_some() && self.attempt.len() < MOST {
+        if repeats {
             return Vec::new();
         }
-        if !of_an_attempt {
-            self.said = None;
-        }
+        self.begun = matches!(Kind::of(&note.event), Kind::Attempt(_));
         std::mem::take(&mut self.attempt)
     }
 
@@ -74,8 +68,51 @@ impl Repeats {
             }
             said => {
                 *said = Some((state, BTreeSet::from([text.to_owned()])));
+                self.tried.clear();
                 false
             }
+        }
+    }
+}
+
+/// What a line may repeat.
+enum Kind {
+    /// How an attempt failed.
+    Failure(State),
+    /// What belongs to an attempt.
+    Attempt(String),
+    /// Nothing: it is a change.
+    Other,
+}
+
+impl Kind {
+    fn of(event: &Event) -> Self {
+        match event {
+            Event::Status { state, path, .. } => match state {
+                State::Retrying | State::NoName | State::NoPath => Self::Failure(*state),
+                State::Connecting | State::LoggingIn => {
+                    Self::Attempt(format!("{state:?} {path:?}"))
+                }
+                State::Attached
+                | State::Doubtful
+                | State::NoTunnel
+                | State::Holding
+                | State::NeedsPerson
+                | State::TakenOver
+                | State::ContextGone
+                | State::Ended
+                | State::Unknown => Self::Other,
+            },
+            Event::Started { path, .. } => Self::Attempt(format!("started {path:?}")),
+            Event::Ended { ending, .. } => Self::Attempt(format!("ended {ending}")),
+            Event::Began
+            | Event::Attached { .. }
+            | Event::Verdict { .. }
+            | Event::Forward { .. }
+            | Event::Answered { .. }
+            | Event::Lost { .. }
+            | Event::Slept { .. }
+            | Event::Exited { .. } => Self::Other,
         }
     }
 }
@@ -131,6 +168,8 @@ mod tests {
             [
                 "00 connecting",
                 "01 connection refused, trying again",
+                "02 connecting",
+                "03 connection refused, trying again",
                 "12 connecting",
                 "13 logging in",
                 "14 ssh started",
@@ -169,6 +208,8 @@ mod tests {
                 "02 no answer, trying again",
                 "05 connecting",
                 "06 no route, waiting for the network",
+                "07 connecting",
+                "08 no route, waiting for the network",
                 "09 connecting",
                 "10 no answer, trying again",
                 "11 connecting",

@@ -107,7 +107,7 @@ fn an_outage_takes_so_many_bytes_as_the_bound_says() {
 #[test]
 fn every_host_with_a_journal_is_listed_as_it_was_typed() {
     let state = tempfile::tempdir().unwrap();
-    assert!(hosts(state.path()).unwrap().is_empty());
+    assert_eq!(hosts(state.path()).unwrap(), (vec![], vec![]));
     let long = "x".repeat(300);
     let names = ["gw1", "2001:db8::1", "<&\">", &long];
     for host in names {
@@ -122,8 +122,11 @@ fn every_host_with_a_journal_is_listed_as_it_was_typed() {
     .unwrap();
     fs::write(folder(state.path()).join("empty.jsonl"), "\n{\n").unwrap();
     fs::write(folder(state.path()).join("notes.txt"), "x").unwrap();
-    assert_eq!(
-        hosts(state.path()).unwrap(),
-        ["2001:db8::1", "<&\">", "GW1", &long]
+    fs::create_dir(folder(state.path()).join("folder.jsonl")).unwrap();
+    let (found, problems) = hosts(state.path()).unwrap();
+    assert_eq!(found, ["2001:db8::1", "<&\">", "GW1", &long]);
+    assert!(
+        matches!(&problems[..], [problem] if problem.contains("folder.jsonl: it is not a file")),
+        "{problems:?}"
     );
 }
