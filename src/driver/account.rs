@@ -354,9 +354,11 @@ mod tests {
         let entries = journal::read(folder.path(), "gw1", 2).unwrap();
         let paths: Vec<_> = entries
             .into_iter()
-            .map(|entry| match entry.event {
-                Event::Answered { path, .. } => path,
-                event => panic!("{event:?}"),
+            .map(|entry| {
+                let Event::Answered { path, .. } = entry.event else {
+                    panic!("{}", entry.text);
+                };
+                path
             })
             .collect();
         assert_eq!(paths, [Some(PathFacts::from(&moved)), None]);

@@ -32,7 +32,7 @@ const NARROWEST: f64 = 1.5;
 const STYLE: &str = "\
     text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;fill:#24292f}\
     .page{fill:#fff}.grid{stroke:#d0d7de;stroke-width:1}.track{fill:#f3f4f6}.faint{fill:#57606a}\
-    .attached{fill:#009e73}.doubtful,.holding{fill:#56b4e9}.connecting{fill:#0072b2}.retrying{fill:#e69f00}\
+    .attached{fill:#009e73}.doubtful{fill:#b3dff7}.holding{fill:#56b4e9}.connecting{fill:#0072b2}.retrying{fill:#e69f00}\
     .network{fill:#8c959f}.person{fill:#d55e00}.unknown{fill:#fff;stroke:#8c959f;stroke-dasharray:2 2}\
     @media (prefers-color-scheme:dark){\
     text{fill:#e6edf3}.page{fill:#0d1117}.grid{stroke:#30363d}.track{fill:#161b22}.faint{fill:#9da7b3}\
