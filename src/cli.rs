@@ -8,9 +8,11 @@ use crate::supervisor::Via;
 
 mod choice;
 mod doctor;
+mod history;
 
 pub use choice::{ContextChoice, DialChoice, EventsChoice, ScrollbackChoice};
 pub use doctor::Doctor;
+pub use history::{History, Since};
 
 /// Keeps ssh sessions alive on a laptop that moves.
 #[derive(Debug, Parser)]
@@ -42,6 +44,8 @@ pub enum Verb {
     Doctor(Doctor),
     /// Print what the operating system says of the network, as it comes, and what a look makes of it
     Events(Events),
+    /// Tell the outages of the last days: when, how long, why, and who took how long
+    History(History),
     /// Drop what was learnt of a host: its addresses, and how it was last reached
     Forget(Forget),
     /// Keep the sessions that the configuration names, without a terminal

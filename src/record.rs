@@ -15,6 +15,10 @@ use crate::{
     supervisor::{Exit, Need, Reason, Status},
 };
 
+mod calendar;
+
+pub use calendar::Day;
+
 /// A moment of the wall clock, to the millisecond; written as RFC 3339 in UTC: `2026-11-22T19:14:00.123Z`.
 ///
 /// For people and other programs; no decision is taken from it.

@@ -26,6 +26,7 @@ mod doctor;
 mod events;
 mod forget;
 mod guard;
+mod history;
 mod notify;
 mod order;
 mod service;
@@ -148,6 +149,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             unreachable!("these are read on their own")
         }
         Verb::Events(events) => events::run(&events),
+        Verb::History(history) => history::run(&history),
         Verb::Forget(forget) => forget::run(&forget, &Store::new(&dirs::state()?)),
         Verb::Dial(dial) => dial::run(&dial),
         Verb::Guard(guard) => guard::run(&guard),

@@ -241,7 +241,8 @@ impl Driver {
                 if let Some(live) = self.runs.get(&run) {
                     live.keep_honest(self.session.stall, self.session.config.tcp_keep_alive);
                 }
-                self.account.answered(run, answer);
+                let peer = self.runs.get(&run).and_then(LiveRun::peer);
+                self.account.answered(run, answer, peer);
                 self.tell(Input::Probed { run, answer });
             }
             Message::Greeted(run) => {
@@ -300,6 +301,7 @@ impl Driver {
         self.sight.learn(addresses.clone());
         let look = self.sight.look().await;
         let connection = sight::expected(&look, &addresses);
+        self.account.assumed(&look, connection.as_ref());
         self.tell(Input::Looked(look));
         let Some(run) = run else { return };
         if let Some(live) = self.runs.get_mut(&run) {

@@ -15,6 +15,7 @@ mod endings;
 mod faults;
 mod forwards;
 mod guarding;
+mod history;
 mod hundreds;
 mod log;
 mod many;
