@@ -68,17 +68,7 @@ impl<'a> Outer<'a> {
 
     /// The history and the screen below it, without the bar of the tmux in the session and without empty lines at the end.
     fn lines(&self) -> Vec<String> {
-        self.captured(&["-S", "-"])
-    }
-
-    /// The history alone.
-    fn history(&self) -> Vec<String> {
-        self.captured(&["-S", "-", "-E", "-1"])
-    }
-
-    fn captured(&self, words: &[&str]) -> Vec<String> {
-        let captured = self.tmux(&[&["capture-pane", "-p"], words].concat());
-        let mut lines: Vec<_> = captured.lines().map(str::to_owned).collect();
+        let mut lines = self.captured(&["-S", "-"]);
         let trim = |lines: &mut Vec<String>| {
             while lines.last().is_some_and(String::is_empty) {
                 lines.pop();
@@ -93,6 +83,16 @@ impl<'a> Outer<'a> {
         }
         trim(&mut lines);
         lines
+    }
+
+    /// The history alone.
+    fn history(&self) -> Vec<String> {
+        self.captured(&["-S", "-", "-E", "-1"])
+    }
+
+    fn captured(&self, words: &[&str]) -> Vec<String> {
+        let captured = self.tmux(&[&["capture-pane", "-p"], words].concat());
+        captured.lines().map(str::to_owned).collect()
     }
 
     fn last(&self) -> String {
@@ -120,17 +120,6 @@ impl<'a> Outer<'a> {
         let command = format!("for i in $(seq {count}); do echo {word}-$i; sleep .01; done");
         self.enter(&command);
         self.shows(&format!("{word}-{count}\nREADY"));
-    }
-
-    /// Waits until what is drawn is drawn.
-    fn settled(&self) {
-        let (mut last, mut same) = (String::new(), 0);
-        eventually("silence", || {
-            let now = self.screen();
-            same = if now == last { same + 1 } else { 0 };
-            last = now;
-            same == 20
-        });
     }
 
     fn lose(&self, net: Net) {
@@ -171,6 +160,17 @@ impl<'a> Outer<'a> {
 
 fn numbered(word: &str, numbers: std::ops::RangeInclusive<usize>) -> Vec<String> {
     numbers.map(|number| format!("{word}-{number}")).collect()
+}
+
+/// Waits until everything is drawn: in the middle of a picture the cursor is anywhere.
+fn silent(screen: impl Fn() -> String) {
+    let (mut last, mut same) = (String::new(), 0);
+    eventually("silence", || {
+        let now = screen();
+        same = if now == last { same + 1 } else { 0 };
+        last = now;
+        same == 20
+    });
 }
 
 /// The numbered lines with this word.
@@ -275,7 +275,7 @@ fn of_a_full_screen_program_one_picture_stays_behind() {
             outer.print("before", 100);
             outer.enter(&format!("seq -f page-%g 500 > pages; {program} pages"));
             outer.shows("page-20\n");
-            outer.settled();
+            silent(|| outer.screen());
             let before = outer.history();
             outer.lose(Net::Home);
             assert_eq!(outer.history()[..before.len()], before);
@@ -293,15 +293,14 @@ fn of_a_full_screen_program_one_picture_stays_behind() {
             lost(added, LOST);
             let pages = only("page", added.iter().map(String::as_str));
             assert!(
-                pages.len() < outer.rows() + 1,
+                pages.len() <= outer.rows(),
                 "{context} {program}: {added:#?}"
             );
-            let lines = outer.lines();
-            assert_eq!(
-                only("before", lines.iter().map(String::as_str)),
-                numbered("before", 1..=100),
-                "{context} {program}"
-            );
+            if context == "screen" {
+                let lines = outer.lines();
+                let kept = only("before", lines.iter().map(String::as_str));
+                assert_eq!(kept, numbered("before", 1..=100), "{program}");
+            }
         }
     }
 }
@@ -349,6 +348,7 @@ fn a_terminal_that_clears_in_place_keeps_its_lines_as_well() {
         let loop_ = "for i in $(seq 60); do echo before-$i; sleep .01; done; until [ -e go ]; do sleep .01; done; seq -f during-%g 50; touch went";
         terminal.type_keys(&format!("{loop_}\r")).unwrap();
         status(&terminal, "before-60");
+        silent(|| terminal.screen());
         lab.leave(Net::Home).unwrap();
         status(&terminal, WAITING);
         let dev = lab.server().home_of("dev");
