@@ -123,6 +123,7 @@ impl<'a> Outer<'a> {
     }
 
     fn lose(&self, net: Net) {
+        silent(|| self.screen());
         self.lab.leave(net).unwrap();
         self.shows(WAITING);
     }

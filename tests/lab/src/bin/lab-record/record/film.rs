@@ -16,6 +16,8 @@ const CELL: (u32, u32) = (9, 20);
 const MARGIN: u32 = 18;
 const TITLE: u32 = 36;
 const CAPTION: u32 = 78;
+/// Between the frames on their strip, so that nothing of the next one is seen where pixels are not whole.
+const GAP: u32 = 20;
 /// One line of the caption.
 const LINE: u32 = 30;
 
@@ -64,12 +66,13 @@ pub(crate) fn draw(film: &Film) -> String {
     };
     let mut rows = BTreeMap::new();
     let mut looks = BTreeMap::new();
-    let strip = strip(film, height, &mut rows, &mut looks);
+    let step = height + GAP;
+    let strip = strip(film, step, &mut rows, &mut looks);
     let defs = definitions(&rows, &mut looks);
     let style = style(
         film,
         &looks,
-        &[("film", &frames, height), ("note", &scenes, LINE)],
+        &[("film", &frames, step), ("note", &scenes, LINE)],
         width,
     );
     let (title, description) = (escape(&film.title), escape(&film.description));
@@ -99,7 +102,7 @@ pub(crate) fn draw(film: &Film) -> String {
         corner = whole - 10,
         middle = whole / 2,
         top = TITLE + 10,
-        film_still = still(&frames, height),
+        film_still = still(&frames, step),
         note_top = below + 12,
         note_still = still(&scenes, LINE),
         notes = notes(film),
@@ -112,13 +115,13 @@ type Rows<'a> = BTreeMap<&'a [Run], usize>;
 type Looks = BTreeMap<Look, usize>;
 
 /// The frames, each as the rows that it has.
-fn strip<'a>(film: &'a Film, height: u32, rows: &mut Rows<'a>, looks: &mut Looks) -> String {
+fn strip<'a>(film: &'a Film, step: u32, rows: &mut Rows<'a>, looks: &mut Looks) -> String {
     let mut strip = String::new();
     for (index, frame) in film.frames.iter().enumerate() {
         let _infallible = write!(
             strip,
             r#"<g transform="translate(0,{})">"#,
-            count(index) * height
+            count(index) * step
         );
         for (at, row) in frame
             .rows
@@ -224,22 +227,27 @@ fn notes(film: &Film) -> String {
     text
 }
 
-/// The time that passes, in the colours of the scenes.
+/// The time that passes, in the colours of the scenes; neighbours of one colour are one piece.
 fn bar(film: &Film, width: u32) -> String {
     let mut text = String::new();
-    let at = |moment| width * count(share(moment, film)) / 100_000;
-    for (index, scene) in film.scenes.iter().enumerate() {
-        let from = if index == 0 { 0 } else { at(scene.at) };
-        let to = film
+    let mut from = 0;
+    for pieces in film
+        .scenes
+        .chunk_by(|scene, next| scene.colour == next.colour)
+    {
+        let after = film
             .scenes
-            .get(index + 1)
-            .map_or(width, |next| at(next.at) - 2);
+            .iter()
+            .find(|scene| pieces.iter().all(|piece| piece.at < scene.at));
+        let to = after.map_or(width, |next| width * count(share(next.at, film)) / 100_000);
+        let gap = if after.is_some() { 2 } else { 0 };
         let _infallible = write!(
             text,
             r#"<rect x="{from}" width="{}" height="6" rx="3" fill="{}" opacity=".75"/>"#,
-            to.saturating_sub(from),
-            scene.colour
+            to.saturating_sub(from + gap),
+            pieces[0].colour
         );
+        from = to;
     }
     text
 }
@@ -355,14 +363,14 @@ mod tests {
     fn each_frame_has_its_moment_and_who_wants_no_motion_sees_a_whole_one() {
         let svg = draw(&film());
         for keyframe in [
-            "@keyframes film{0.000%{transform:translateY(-0px)}25.000%{transform:translateY(-60px)}50.000%{transform:translateY(-120px)}75.000%{",
+            "@keyframes film{0.000%{transform:translateY(-0px)}25.000%{transform:translateY(-80px)}50.000%{transform:translateY(-160px)}75.000%{",
             "@keyframes note{0.000%{transform:translateY(-0px)}50.000%{transform:translateY(-30px)}}",
             "film 4.00s step-end infinite",
             "(prefers-reduced-motion:reduce){.film,.note,.head{animation:none}}",
         ] {
             assert!(svg.contains(keyframe), "no {keyframe} in {svg}");
         }
-        assert!(svg.contains(r#"class="film" transform="translate(0,-120)""#));
+        assert!(svg.contains(r#"class="film" transform="translate(0,-160)""#));
         assert!(svg.contains(r#"class="note" transform="translate(0,-30)""#));
     }
 
