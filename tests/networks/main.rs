@@ -28,6 +28,7 @@ mod polling;
 mod portals;
 mod ports;
 mod processes;
+mod scrollback;
 mod sessions;
 mod settings;
 mod sleep;
