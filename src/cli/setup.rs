@@ -1,0 +1,37 @@
+//! The command lines of the verbs that set netroam up.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+/// `netroam service …`
+#[derive(Debug, Subcommand)]
+pub enum ServiceVerb {
+    /// Write a systemd user unit or a `LaunchAgent`, and start it
+    Install {
+        /// Replace one that is there and was changed; the old one is kept beside it
+        #[arg(long)]
+        force: bool,
+    },
+    /// Stop and remove it
+    Uninstall {
+        /// Remove it even if it was changed
+        #[arg(long)]
+        force: bool,
+    },
+    /// Print what install would write
+    Print,
+}
+
+/// `netroam config …`
+#[derive(Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Say what is wrong with the configuration, by line and column; status 2 if anything is
+    Check {
+        /// Check this file instead of the one under the XDG configuration directory
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Print the lines for ~/.ssh/config with which every ssh connects through netroam
+    Ssh,
+}
