@@ -15,7 +15,7 @@ pub use choice::{ContextChoice, DialChoice, EventsChoice, ScrollbackChoice};
 pub use connections::{Dial, Guard, Sweep};
 pub use hosts::{Events, Forget, Why};
 pub use sessions::{Ls, Names, Status, Up};
-pub use setup::{ConfigVerb, ServiceVerb};
+pub use setup::{ConfigVerb, Man, ServiceVerb};
 pub use watch::{Autossh, Watch};
 
 /// Keeps ssh sessions alive on a laptop that moves.
@@ -74,6 +74,8 @@ pub enum Verb {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+    /// Print the manual page of netroam or of a verb, or write all of them into a directory
+    Man(Man),
     /// Pass the dialled connection to ssh, which runs this by itself
     #[command(hide = true)]
     HandOver,

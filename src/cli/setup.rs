@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 /// `netroam service …`
 #[derive(Debug, Subcommand)]
@@ -34,4 +34,20 @@ pub enum ConfigVerb {
     },
     /// Print the lines for ~/.ssh/config with which every ssh connects through netroam
     Ssh,
+}
+
+/// `netroam man [--dir DIR] [VERB…]`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+        netroam man watch | man -l -   read one\n  \
+        netroam man config check       the page of a verb below a verb\n  \
+        netroam man --dir man1         all of them, as packages want them")]
+pub struct Man {
+    /// Write all pages there; it is made if it is missing
+    #[arg(long, value_name = "DIR", conflicts_with = "verb")]
+    pub dir: Option<PathBuf>,
+
+    /// The verb [default: the page of netroam itself]
+    #[arg(value_name = "VERB")]
+    pub verb: Vec<String>,
 }

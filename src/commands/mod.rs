@@ -24,6 +24,7 @@ mod dial;
 mod events;
 mod forget;
 mod guard;
+mod man;
 mod notify;
 mod order;
 mod service;
@@ -109,6 +110,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Stop(names) => order::run(Order::Stop, &names),
         Verb::Service { what } => service::run(&what),
         Verb::Completion { shell } => completion::run(shell),
+        Verb::Man(man) => man::run(&man),
         Verb::Config { what } => config::run(&what),
         Verb::HandOver => connect::handover::fetch().map(|()| ExitCode::SUCCESS),
     }
