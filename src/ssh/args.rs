@@ -281,7 +281,7 @@ fn mode_of(option: &Opt) -> Option<Mode> {
 }
 
 /// Refuses what ssh's `valid_hostname` refuses (ssh.c since 9.6; older releases let it through to `ProxyCommand` and `Match exec`).
-fn check_destination(destination: &OsStr) -> Result<(), BadArgs> {
+pub(super) fn check_destination(destination: &OsStr) -> Result<(), BadArgs> {
     let bad = |why| {
         Err(BadArgs::Host(
             destination.to_string_lossy().into_owned(),

@@ -6,6 +6,7 @@ pub mod config;
 pub mod dial;
 pub mod ending;
 pub mod forward;
+pub mod hosts;
 pub mod log;
 pub mod master;
 pub mod split;
