@@ -20,7 +20,20 @@ pub use watch::{Autossh, Watch};
 
 /// Keeps ssh sessions alive on a laptop that moves.
 #[derive(Debug, Parser)]
-#[command(name = "netroam", version, max_term_width = 100)]
+#[command(
+    name = "netroam",
+    version,
+    max_term_width = 100,
+    before_help = "Examples:\n  \
+        netroam doctor            whether all that it needs is there\n  \
+        netroam watch gw1         like ssh gw1, attached again after each move\n  \
+        netroam gw1               the same\n  \
+        netroam status --follow   how the sessions are\n  \
+        netroam why gw1           why one waits\n  \
+        netroam history           what interrupted them, and for how long\n\n\
+        Nothing is installed on the host; screen or tmux keeps the work there. All options of ssh work, and its configuration.",
+    help_template = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-args}"
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -45,8 +58,14 @@ pub enum Verb {
     /// Say all that sessions say of themselves
     Status(Status),
     /// Have sessions try now, as Enter does: even past what they wait for
+    #[command(after_help = "Examples:\n  \
+        netroam retry gw1      the sessions with a host\n  \
+        netroam retry web db   by name, as netroam ls has them")]
     Retry(Names),
     /// End sessions
+    #[command(after_help = "Examples:\n  \
+        netroam stop gw1       the sessions with a host\n  \
+        netroam stop web db    by name, as netroam ls has them")]
     Stop(Names),
     /// Stand in for autossh, with its command line, environment, signals and exit statuses
     Autossh(Autossh),
@@ -57,18 +76,30 @@ pub enum Verb {
     /// Look once, as guard does, and end the connections of ssh whose path is gone
     Sweep(Sweep),
     /// Check the configuration, and print some for other programs
+    #[command(after_help = "Examples:\n  \
+        netroam config check\n  \
+        netroam config ssh >> ~/.ssh/config")]
     Config {
         /// What to do with it.
         #[command(subcommand)]
         what: ConfigVerb,
     },
     /// Have the system's service manager run `netroam up` for you
+    #[command(after_help = "Examples:\n  \
+        netroam service install     from now on, at each login\n  \
+        netroam service print       what that would write\n  \
+        netroam service uninstall")]
     Service {
         /// What to do with it.
         #[command(subcommand)]
         what: ServiceVerb,
     },
     /// Print what a shell reads to complete netroam's words
+    #[command(after_help = "Examples:\n  \
+        source <(netroam completion bash)     in ~/.bashrc\n  \
+        source <(netroam completion zsh)      in ~/.zshrc, after compinit\n  \
+        netroam completion fish | source      in ~/.config/fish/config.fish\n\n\
+        docs/completion.md says where packages put it.")]
     Completion {
         /// Which shell
         #[arg(value_enum)]

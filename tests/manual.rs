@@ -71,6 +71,7 @@ fn each_verb_that_is_told_of_has_a_page_that_is_right_and_fits() {
         }
         assert!(text.contains(&format!("NAME\n       {name}")), "{text}");
         assert!(text.contains("2026-11-21"), "{text}");
+        assert!(text.contains("\nEXAMPLES\n         "), "{text}");
         // It is found from the page above.
         if let Some((above, _)) = name.rsplit_once('-') {
             let above = fs::read_to_string(pages.join(format!("{above}.1"))).unwrap();
@@ -107,7 +108,7 @@ fn a_page_says_what_the_help_says_and_more() {
     );
     // Examples stand line by line, as they are typed.
     assert!(
-        text.contains("\n           netroam watch -N -L 8080:web:80 gw1"),
+        text.contains("\n         netroam watch -N -L 8080:web:80 gw1"),
         "{text}"
     );
     assert!(text.contains("[USER@]HOST"), "{text}");

@@ -9,11 +9,11 @@ use crate::supervisor::Via;
 
 /// `netroam dial HOSTNAME PORT`
 #[derive(Debug, Args)]
-#[command(
-    after_help = "For ssh_config(5), where `netroam config ssh` prints it from:\n  \
-        ProxyCommand netroam dial --host %n %h %p\n  \
-        ProxyUseFdpass yes"
-)]
+#[command(after_help = "Examples:\n  \
+        Host *\n    \
+        ProxyCommand netroam dial --host %n %h %p\n    \
+        ProxyUseFdpass yes\n\n\
+        These are lines for ssh_config(5); `netroam config ssh` prints them.")]
 pub struct Dial {
     /// The host as it was typed, for what is configured and learnt of it [default: HOSTNAME]
     #[arg(long, value_name = "HOST")]
@@ -36,6 +36,9 @@ pub struct Dial {
 
 /// `netroam guard`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+        netroam guard               until Ctrl-C\n  \
+        netroam guard --log debug   and all that it decides is in the log")]
 pub struct Guard {
     /// What to log, and where.
     #[command(flatten)]
@@ -44,6 +47,9 @@ pub struct Guard {
 
 /// `netroam sweep [--dry-run]`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+        netroam sweep -n   what it would end, and why\n  \
+        netroam sweep      once: after the VPN came up, from a hook")]
 pub struct Sweep {
     /// List every connection with what is to be said of it, and end none
     #[arg(long, short = 'n')]

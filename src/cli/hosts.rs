@@ -8,7 +8,13 @@ use super::EventsChoice;
 
 /// `netroam why [netroam options] [any ssh option] [user@]HOST`
 #[derive(Debug, Args)]
-#[command(override_usage = "netroam why [NETROAM OPTIONS] [ANY SSH OPTION] [USER@]HOST")]
+#[command(
+    override_usage = "netroam why [NETROAM OPTIONS] [ANY SSH OPTION] [USER@]HOST",
+    after_help = "Examples:\n  \
+        netroam why gw1               its path, what is wanted, what was\n  \
+        netroam why -p 2222 me@gw1    with options of ssh, as for watch\n  \
+        netroam why --json gw1        for other programs"
+)]
 pub struct Why {
     /// One JSON object instead of lines for people
     #[arg(long)]
@@ -29,6 +35,10 @@ pub struct Why {
 
 /// `netroam events [--json] [--events system|portable] [HOST|ADDRESS…]`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+        netroam events          until Ctrl-C\n  \
+        netroam events gw1      and after each burst the path to gw1\n  \
+        netroam events --json   for other programs")]
 pub struct Events {
     /// One JSON object on each line instead of lines for people
     #[arg(long)]
@@ -45,6 +55,9 @@ pub struct Events {
 
 /// `netroam forget HOST…`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+        netroam forget gw1        it need not be through the VPN any more\n  \
+        netroam forget gw1 gw2")]
 pub struct Forget {
     /// Hosts, as for watch
     #[arg(value_name = "HOST", required = true)]

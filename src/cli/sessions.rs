@@ -8,7 +8,11 @@ use super::{EventsChoice, Logging};
 
 /// `netroam up [NAME…]`
 #[derive(Debug, Args)]
-#[command(after_help = "A session that the configuration names:\n  \
+#[command(after_help = "Examples:\n  \
+        netroam up             all sessions that the configuration names\n  \
+        netroam up web db      these two\n  \
+        netroam up --ask web   in this terminal, where ssh may ask\n\n\
+        A session that the configuration names:\n  \
         [session.web]\n  host = \"gw1\"\n  ssh = [\"-N\", \"-L\", \"8080:intranet:80\"]\n\n\
         netroam ls lists them, netroam retry NAME and netroam stop NAME tell one what to do.\n\
         SIGTERM ends all of them, SIGHUP reads the configuration again, SIGUSR1 has all try now.")]
@@ -36,6 +40,9 @@ pub struct Up {
 
 /// `netroam ls [--json]`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+        netroam ls          a line for each session of this user\n  \
+        netroam ls --json   for other programs")]
 pub struct Ls {
     /// One JSON object instead of lines for people
     #[arg(long)]
@@ -44,6 +51,11 @@ pub struct Ls {
 
 /// `netroam status [--json] [--follow] [NAME]`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+        netroam status                 all that each session says of itself\n  \
+        netroam status gw1             one of them\n  \
+        netroam status --follow        a table of all, kept up to date\n  \
+        netroam status --follow | cat  a row for each change")]
 pub struct Status {
     /// One JSON object instead of lines for people; with --follow one on each line
     #[arg(long)]

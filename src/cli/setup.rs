@@ -8,18 +8,25 @@ use clap::{Args, Subcommand};
 #[derive(Debug, Subcommand)]
 pub enum ServiceVerb {
     /// Write a systemd user unit or a `LaunchAgent`, and start it
+    #[command(after_help = "Examples:\n  \
+        netroam service install           from now on, at each login\n  \
+        netroam service install --force   over one that was changed")]
     Install {
         /// Replace one that is there and was changed; the old one is kept beside it
         #[arg(long)]
         force: bool,
     },
     /// Stop and remove it
+    #[command(after_help = "Examples:\n  \
+        netroam service uninstall")]
     Uninstall {
         /// Remove it even if it was changed
         #[arg(long)]
         force: bool,
     },
     /// Print what install would write
+    #[command(after_help = "Examples:\n  \
+        netroam service print | less")]
     Print,
 }
 
@@ -27,12 +34,18 @@ pub enum ServiceVerb {
 #[derive(Debug, Subcommand)]
 pub enum ConfigVerb {
     /// Say what is wrong with the configuration, by line and column; status 2 if anything is
+    #[command(after_help = "Examples:\n  \
+        netroam config check            the one that is used\n  \
+        netroam config check new.toml   another, before it is")]
     Check {
         /// Check this file instead of the one under the XDG configuration directory
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
     },
     /// Print the lines for ~/.ssh/config with which every ssh connects through netroam
+    #[command(after_help = "Examples:\n  \
+        netroam config ssh                    to read\n  \
+        netroam config ssh >> ~/.ssh/config   to use")]
     Ssh,
 }
 

@@ -73,7 +73,10 @@ pub struct Watch {
 #[derive(Debug, Args)]
 #[command(
     override_usage = "netroam autossh [-V] [-M PORT[:ECHO_PORT]] [-f] [ANY SSH OPTION] [USER@]HOST [COMMAND...]",
-    after_help = "  -M PORT[:ECHO_PORT]  accepted; opened only with AUTOSSH_MONITOR=force, because the kernel watches the connection\n  \
+    after_help = "Examples:\n  \
+        netroam autossh -M 0 -N -L 8080:web:80 gw1\n  \
+        ln -s \"$(command -v netroam)\" ~/bin/autossh   for what calls autossh\n\n  \
+        -M PORT[:ECHO_PORT]  accepted; opened only with AUTOSSH_MONITOR=force, because the kernel watches the connection\n  \
         -f                   go to the background\n  \
         -V                   print the version\n\n\
         Its environment: AUTOSSH_DEBUG, FIRST_POLL, GATETIME, LOGFILE, LOGLEVEL, MAXLIFETIME, MAXSTART, MESSAGE, PATH, PIDFILE, POLL, PORT.\n\

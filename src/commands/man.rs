@@ -156,12 +156,17 @@ fn synopsis(roff: &mut Roff, verb: &Command) {
     roff.text([bold(name), roman(rest)]);
 }
 
-/// What stands below the options in `--help`: the lines of its examples, and its other blocks.
+/// What stands around the options in `--help`: the lines of its examples, and its other blocks.
 fn paragraphs(verb: &Command) -> (String, Vec<String>) {
     const EXAMPLES: &str = "Examples:\n";
-    let after = verb.get_after_long_help().or(verb.get_after_help());
-    let after = after.map(ToString::to_string).unwrap_or_default();
-    let blocks = after.split("\n\n").filter(|block| !block.is_empty());
+    let around = [verb.get_before_help(), verb.get_after_help()];
+    let around: Vec<_> = around
+        .into_iter()
+        .flatten()
+        .map(ToString::to_string)
+        .collect();
+    let around = around.join("\n\n");
+    let blocks = around.split("\n\n").filter(|block| !block.is_empty());
     let (examples, notes): (Vec<_>, Vec<_>) = blocks.partition(|block| block.starts_with(EXAMPLES));
     let examples = examples.concat().replace(EXAMPLES, "");
     (examples, notes.into_iter().map(str::to_owned).collect())
@@ -184,7 +189,7 @@ fn shape(roff: &mut Roff, block: &str) {
             roff.text([roman(meaning.trim_start())]);
         } else if let Some(line) = indented {
             if !verbatim {
-                roff.control("RS", ["4"]).control("nf", []);
+                roff.control("RS", ["2"]).control("nf", []);
                 verbatim = true;
             }
             roff.text([roman(line)]);

@@ -9,8 +9,7 @@ pub(super) fn description(page: &str) -> &'static [&'static str] {
         "netroam" => &[
             "Close the laptop at home, open it elsewhere: every ssh session is attached again, with its work and its scrollback. The operating \
              system says that a path is gone, so that the stale ssh is ended at once, and says that a path is back, so that the next one \
-             connects at once. The work is kept on the host by screen or tmux. Nothing is installed there.",
-            "`netroam watch HOST` is where to begin. It takes every option of ssh(1).",
+             connects at once.",
         ],
         "netroam-watch" => &[
             "ssh itself runs in the terminal, with its options, its configuration and its questions; netroam's options may stand among ssh's.",
