@@ -23,12 +23,14 @@ mod guarded;
 mod network;
 mod notice;
 mod past;
+mod sessions;
 
 pub use exits::{ended, exit};
 pub use guarded::{found, guarded, guarded_host};
 pub use network::{changes, event, interface_name, route_destination};
 pub use notice::notice;
 pub use past::{ending_text, forward, verdict_text};
+pub use sessions::{Overview, state_word};
 
 /// netroam's own exit statuses, far from what ssh (255), shells and remote programs use.
 pub mod status {

@@ -61,7 +61,7 @@ pub struct Status {
     #[arg(long)]
     pub json: bool,
 
-    /// Print a line for each session, and then one for each change
+    /// On a terminal a table that is kept up to date, until q; elsewhere a line for each session, and then one for each change
     #[arg(long)]
     pub follow: bool,
 

@@ -22,6 +22,7 @@ mod completion;
 mod config;
 mod dial;
 mod events;
+mod follow;
 mod forget;
 mod guard;
 mod man;

@@ -14,7 +14,7 @@ use tokio::{
 
 /// What a signal means here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Arrived {
+pub(crate) enum Arrived {
     ChildChanged,
     /// End, because of this signal. `SIGINT` is one of them whoever owns the terminal: while a run has it raw, ^C is only a byte, and
     /// in a cooked one (a login, `-N`, a command without a terminal) it ends a plain ssh as well.
@@ -31,7 +31,7 @@ pub(super) enum Arrived {
 
 /// What one session listens to.
 #[derive(Debug)]
-pub(super) struct Signals {
+pub(crate) struct Signals {
     child: Stream,
     /// None of these where another listens for all sessions of the process.
     own: Option<Own>,
@@ -50,7 +50,7 @@ struct Own {
 }
 
 impl Signals {
-    pub(super) fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             child: signal(SignalKind::child())?,
             own: Some(Own {
@@ -67,7 +67,7 @@ impl Signals {
     }
 
     /// Listens for the ends of children alone.
-    pub(super) fn of_children() -> io::Result<Self> {
+    pub(crate) fn of_children() -> io::Result<Self> {
         Ok(Self {
             child: signal(SignalKind::child())?,
             own: None,
@@ -75,7 +75,7 @@ impl Signals {
     }
 
     /// Waits for the next one. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Arrived {
+    pub(crate) async fn next(&mut self) -> Arrived {
         let Some(own) = &mut self.own else {
             self.child.recv().await;
             return Arrived::ChildChanged;
@@ -141,7 +141,7 @@ impl Commands {
 /// Stops this process, as the default action of `SIGTSTP` would, and returns when somebody continues it.
 ///
 /// Where nobody could (an orphaned process group: netroam is what the terminal runs), it does nothing, as the kernel does then.
-pub(super) fn stop_ourselves() {
+pub(crate) fn stop_ourselves() {
     let session = getsid(None);
     if session == Ok(getpid()) || getsid(Some(getppid())) != session {
         return;

@@ -161,7 +161,7 @@ impl<W: Write + AsFd> Status<W> {
 }
 
 /// `text` without what could move the cursor or worse: some of it was said by strangers.
-fn neutral(text: &str) -> String {
+pub(super) fn neutral(text: &str) -> String {
     text.chars()
         .map(|character| {
             // Beside the control characters those that reverse the direction of writing (UAX 9).

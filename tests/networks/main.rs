@@ -9,6 +9,7 @@ mod chains;
 mod control_mode;
 mod dialler;
 mod endings;
+mod following;
 mod forwards;
 mod guarding;
 mod hundreds;
