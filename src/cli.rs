@@ -1,6 +1,6 @@
 //! The command line, except for what belongs to ssh.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -110,6 +110,13 @@ pub enum Verb {
     /// Pass the dialled connection to ssh, which runs this by itself
     #[command(hide = true)]
     HandOver,
+    /// Print what a word may be, for the scripts that completion prints
+    #[command(hide = true)]
+    Complete {
+        /// The shell, the program and the words up to the cursor
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
 }
 
 /// What to log, and where.

@@ -48,6 +48,7 @@ pub fn run() -> ExitCode {
             connect::handover::fetch().map(|()| ExitCode::SUCCESS)
         }
         Some("autossh") => return autossh::run(&words[0], &words[2..]),
+        Some("complete") => completion::complete(&words[2..]),
         Some(verb @ ("watch" | "why")) => ssh_words(verb, &words),
         Some(_) | None => dispatch(Cli::parse_from(words)),
     };
@@ -96,7 +97,7 @@ fn ssh_words(name: &str, words: &[OsString]) -> anyhow::Result<ExitCode> {
 
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {
-        Verb::Watch(_) | Verb::Why(_) | Verb::Autossh(_) => {
+        Verb::Watch(_) | Verb::Why(_) | Verb::Autossh(_) | Verb::Complete { .. } => {
             unreachable!("these are read on their own")
         }
         Verb::Events(events) => events::run(&events),

@@ -9,6 +9,7 @@ pub mod forward;
 pub mod hosts;
 pub mod log;
 pub mod master;
+pub mod place;
 pub mod split;
 pub mod version;
 
