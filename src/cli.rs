@@ -24,14 +24,17 @@ pub use watch::{Autossh, Watch};
     name = "netroam",
     version,
     max_term_width = 100,
+    override_usage = "netroam [NETROAM OPTIONS] [ANY SSH OPTION] [USER@]HOST [COMMAND...]\n       netroam <VERB> [WORDS...]",
     before_help = "Examples:\n  \
         netroam doctor            whether all that it needs is there\n  \
         netroam watch gw1         like ssh gw1, attached again after each move\n  \
         netroam gw1               the same\n  \
+        netroam watch             choose from hosts and the sessions that run\n  \
         netroam status --follow   how the sessions are\n  \
         netroam why gw1           why one waits\n  \
         netroam history           what interrupted them, and for how long\n\n\
-        Nothing is installed on the host; screen or tmux keeps the work there. All options of ssh work, and its configuration.",
+        Nothing is installed on the host; screen or tmux keeps the work there. All options of ssh work, and its configuration.\n\
+        A verb wins over a host of its name; netroam watch status is for the host status.",
     help_template = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-args}"
 )]
 pub struct Cli {

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use tracing::{Level, level_filters::LevelFilter};
 
-use crate::dirs;
+use crate::dirs::{self, Unusable};
 
 /// A log that has grown beyond this starts anew when netroam starts; the one before is kept beside it.
 const LARGEST: u64 = 4 << 20;
@@ -30,11 +30,12 @@ pub fn start(level: Option<Level>, file: Option<&Path>) -> Result<()> {
         })?,
         (None, Err(_)) => Level::INFO,
     };
-    let path = match file {
-        Some(file) => file.to_owned(),
-        None => dirs::state()?.join("netroam.log"),
+    let (path, unusable): (_, fn(String) -> Unusable) = match file {
+        Some(file) => (file.to_owned(), Unusable::Named),
+        None => (dirs::state()?.join("netroam.log"), Unusable::Own),
     };
-    let file = open(&path).with_context(|| format!("cannot write the log {}", path.display()))?;
+    let file = open(&path)
+        .with_context(|| unusable(format!("cannot write the log {}", path.display())))?;
     tracing_subscriber::fmt()
         .with_max_level(LevelFilter::from_level(level))
         .with_ansi(false)

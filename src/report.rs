@@ -18,15 +18,20 @@ use crate::{
     supervisor::{Need, Reason, Segments, Stage, Status},
 };
 
+mod choice;
 mod exits;
 mod guarded;
+mod hint;
+mod misread;
 mod network;
 mod notice;
 mod past;
 mod sessions;
 
+pub use choice::{NOTHING, WHICH, WHICH_NUMBER, host, no_row, numbered, running};
 pub use exits::{ended, exit};
 pub use guarded::{found, guarded, guarded_host};
+pub use misread::{bad_words, late_verb, misread, nearly_verb};
 pub use network::{changes, event, interface_name, route_destination};
 pub use notice::notice;
 pub use past::{ending_text, forward, verdict_text};
@@ -88,6 +93,9 @@ pub fn relay_of(name: &str, bytes: &[u8]) {
 /// An error with its causes, and a hint where there is one.
 pub fn error(error: &anyhow::Error) {
     line(&plain(&format!("{error:#}")));
+    if let Some(hint) = hint::hint(error) {
+        line(&format!("hint: {hint}"));
+    }
 }
 
 /// What is printable of `text`: control characters, escape sequences among them, are shown and not sent.

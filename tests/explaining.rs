@@ -93,6 +93,7 @@ fn what_a_running_session_says_and_what_was_is_told_with_the_path() {
                 paths: vec![],
             }),
             run: Some(RunFacts::of(1, 1, None, None)),
+            attach: None,
             next_ms: None,
         };
         let directory = home.path().join("run/netroam/run.test");

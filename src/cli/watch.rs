@@ -12,6 +12,7 @@ use crate::supervisor::Via;
 #[command(
     override_usage = "netroam watch [NETROAM OPTIONS] [ANY SSH OPTION] [USER@]HOST [COMMAND...]",
     after_help = "Examples:\n  \
+        netroam watch                      choose a host or a session\n  \
         netroam watch gw1                  a session in screen or tmux on gw1\n  \
         netroam watch -p 2222 -A me@gw1    with options of ssh\n  \
         netroam watch --session work gw1   a session to share between laptops\n  \

@@ -18,7 +18,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::{usage, watch::STALL};
+use super::{CHECK, usage, watch::STALL};
 use crate::{
     cli::Dial,
     config::Configuration,
@@ -60,7 +60,7 @@ pub(super) fn run(dial: &Dial) -> Result<ExitCode> {
     let host = report::plain(typed);
     let preferences = match Configuration::read(None) {
         Ok(configuration) => configuration.for_host(typed),
-        Err(error) => return Ok(usage(&format!("{error:#}"), "see the README")),
+        Err(error) => return Ok(usage(&format!("{error:#}"), CHECK)),
     };
     // git works without a log.
     if let Err(error) = log::start(None, None) {

@@ -15,7 +15,7 @@ use nix::{
     fcntl::{Flock, FlockArg},
 };
 
-use super::usage;
+use super::{CHECK, usage};
 use crate::{
     cli::Guard, config::Configuration, connect::handover, context::Claims, dirs, guard, log, report,
 };
@@ -24,7 +24,7 @@ use crate::{
 pub(super) fn run(guard: &Guard) -> Result<ExitCode> {
     let configuration = match Configuration::read(None) {
         Ok(configuration) => configuration,
-        Err(error) => return Ok(usage(&format!("{error:#}"), "see the README")),
+        Err(error) => return Ok(usage(&format!("{error:#}"), CHECK)),
     };
     let events = configuration.defaults.events.unwrap_or_default();
     log::start(guard.logging.level, guard.logging.file.as_deref())?;

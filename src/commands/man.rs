@@ -152,8 +152,13 @@ fn section(to: &mut Vec<u8>, title: &str, fill: impl FnOnce(&mut Roff)) -> io::R
 fn synopsis(roff: &mut Roff, verb: &Command) {
     let name = verb.get_bin_name().unwrap_or_else(|| verb.get_name());
     let usage = verb.clone().render_usage().to_string();
-    let rest = usage.split_once(name).map_or("", |(_, rest)| rest);
-    roff.text([bold(name), roman(rest)]);
+    for (index, line) in usage.lines().enumerate() {
+        let rest = line.split_once(name).map_or("", |(_, rest)| rest);
+        if index > 0 {
+            roff.control("br", []);
+        }
+        roff.text([bold(name), roman(rest)]);
+    }
 }
 
 /// What stands around the options in `--help`: the lines of its examples, and its other blocks.

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, process::ExitCode};
 
 use anyhow::Context as _;
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
 
 use crate::{
     cli::{Cli, Verb},
@@ -12,12 +12,13 @@ use crate::{
     dirs,
     learnt::Store,
     report,
-    ssh::{Version, split},
+    ssh::{Args, Version, args::BadArgs, split},
 };
 
 mod ask;
 mod autossh;
 mod background;
+mod choose;
 mod completion;
 mod config;
 mod dial;
@@ -33,8 +34,12 @@ mod sessions;
 mod ssh_lines;
 mod sweep;
 mod up;
+mod verb;
 mod watch;
 mod why;
+
+/// What says more of a configuration that is wrong.
+const CHECK: &str = "netroam config check";
 
 /// Reads the command line, does what it says, and gives the exit status.
 pub fn run() -> ExitCode {
@@ -42,15 +47,23 @@ pub fn run() -> ExitCode {
     if let Some(program) = words.first().filter(|program| autossh::is_called(program)) {
         return autossh::run(program, &words[1..]);
     }
-    let outcome = match words.get(1).and_then(|verb| verb.to_str()) {
+    let verb = words.get(1).and_then(|verb| verb.to_str());
+    let outcome = match verb {
         // On the way of every connection: nothing else is even parsed.
         Some("hand-over") if words.len() == 2 => {
             connect::handover::fetch().map(|()| ExitCode::SUCCESS)
         }
         Some("autossh") => return autossh::run(&words[0], &words[2..]),
         Some("complete") => completion::complete(&words[2..]),
-        Some(verb @ ("watch" | "why")) => ssh_words(verb, &words),
-        Some(_) | None => dispatch(Cli::parse_from(words)),
+        Some(verb @ ("watch" | "why")) => ssh_words(verb, &words[2..], Said::Verb),
+        Some(_) | None => match words.get(1) {
+            // `netroam HOST …` is `netroam watch HOST …`.
+            Some(first) if !verb::is_ours(first) => ssh_words("watch", &words[1..], Said::Not),
+            Some(_) | None => match parse(words.iter().cloned(), verb) {
+                Ok(cli) => dispatch(cli),
+                Err(status) => return status,
+            },
+        },
     };
     outcome.unwrap_or_else(|error| {
         report::error(&error);
@@ -58,41 +71,71 @@ pub fn run() -> ExitCode {
     })
 }
 
+/// Whether the verb stands in front of ssh's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    Verb,
+    /// Then a word that is rather a verb is not taken for a host.
+    Not,
+}
+
 /// ssh's options have one dash and may stand among netroam's: they are told apart before clap reads netroam's.
-fn ssh_words(name: &str, words: &[OsString]) -> anyhow::Result<ExitCode> {
+fn ssh_words(name: &str, words: &[OsString], said: Said) -> anyhow::Result<ExitCode> {
     let ssh = OsString::from("ssh");
     let version = Version::of(&ssh)?;
     let cli = Cli::command();
     let Some(verb) = cli.find_subcommand(name) else {
         unreachable!("the verb is one of ours");
     };
-    let split = match split::split(&words[2..], verb, version) {
+    let split = match split::split(words, verb, version) {
         Ok(split) => split,
-        Err(split::BadSplit::UnknownLong {
-            name,
-            meant: Some(meant),
-        }) => {
-            return Ok(usage(
-                &format!("unknown option --{name}"),
-                &format!("did you mean --{meant}?"),
-            ));
+        Err(error) => {
+            let (line, hint) = report::bad_words(&error, name);
+            return Ok(usage(&line, &hint));
         }
-        Err(error) => return Ok(usage(&error.to_string(), &format!("netroam {name} --help"))),
     };
-    let [program, verb] = [words[0].clone(), words[1].clone()];
-    let separated = [program, verb]
+    if said == Said::Not
+        && let Some((line, hint)) = verb::rather(&split, version)
+    {
+        return Ok(usage(&line, &hint));
+    }
+    let separated = [OsString::from("netroam"), OsString::from(name)]
         .into_iter()
-        .chain(split.own)
+        .chain(split.own.clone())
         .chain(["--".into()])
-        .chain(split.ssh);
-    let verb = Cli::parse_from(separated).verb;
+        .chain(split.ssh.clone());
+    let verb = match parse(separated, Some(name)) {
+        Ok(cli) => cli.verb,
+        Err(status) => return Ok(status),
+    };
     if let Verb::Watch(watch) = &verb {
+        let nowhere = Args::parse(&watch.ssh, version) == Err(BadArgs::NoHost);
+        if nowhere && choose::is_possible() {
+            return choose::run(&split, version);
+        }
         watch::run(watch, &ssh, version)
     } else if let Verb::Why(why) = &verb {
         why::run(why, &ssh, version)
     } else {
         unreachable!("the verb was {name}")
     }
+}
+
+/// Has clap read the words. Where it does not understand them, or is asked for help, the exit status.
+fn parse(words: impl IntoIterator<Item = OsString>, verb: Option<&str>) -> Result<Cli, ExitCode> {
+    Cli::try_parse_from(words).map_err(|error| {
+        let asked = [
+            ErrorKind::DisplayHelp,
+            ErrorKind::DisplayVersion,
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+        ];
+        if asked.contains(&error.kind()) {
+            error.exit();
+        }
+        let verb = verb.filter(|verb| verb::is_ours(verb.as_ref()));
+        let (line, hint) = report::misread(&error, verb);
+        usage(&line, &hint)
+    })
 }
 
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {

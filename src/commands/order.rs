@@ -29,6 +29,7 @@ pub(super) fn run(order: Order, names: &Names) -> Result<ExitCode> {
             Ok(meant) => meant,
             Err(line) => {
                 report::line(&plain(&line));
+                report::line("hint: netroam ls lists the sessions that run");
                 failed = true;
                 continue;
             }

@@ -12,7 +12,7 @@ use nix::{
 };
 
 use super::{
-    ask,
+    CHECK, ask,
     notify::Notify,
     runtime, usage,
     watch::{self, Refusal},
@@ -54,7 +54,7 @@ pub(super) fn run(up: &Up) -> Result<ExitCode> {
             ));
         }
         Ok(_) => {}
-        Err(error) => return Ok(usage(&format!("{error:#}"), "netroam config check")),
+        Err(error) => return Ok(usage(&format!("{error:#}"), CHECK)),
     }
     if up.ask {
         return ask::run(&mut plan, &directory);

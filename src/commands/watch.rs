@@ -16,18 +16,19 @@ use netroam_platform::process;
 use nix::unistd::{gethostname, ttyname};
 use tokio::runtime::Runtime;
 
-use super::{background, usage};
+use super::{CHECK, background, usage};
 use crate::{
     cli::{ContextChoice, DialChoice, ScrollbackChoice, Watch},
     config::{Configuration, Preferences},
     connect::{Family, Target},
     context::{BadName, Claims, InUse, Mux, Name, Scrollback, Token},
-    dirs,
+    dirs::{self, Unusable},
     driver::{self, Context, Session},
     learnt::Store,
     log, report,
     ssh::{AddressFamily, Args, Asked, Config, Dial, Ending, SessionType, Version},
     supervisor::{Again, Dialler, Exit},
+    terminal::modes::is_dumb,
 };
 
 /// Data unacknowledged for so long ends a connection, unless the user says otherwise.
@@ -118,12 +119,8 @@ pub(super) fn configured(
     host: &str,
     runtime: &Runtime,
 ) -> Result<Session, Refusal> {
-    let configuration = Configuration::read(watch.config.as_deref()).map_err(|error| {
-        Refusal::Usage(
-            format!("{error:#}"),
-            "see the README for what may stand there".into(),
-        )
-    })?;
+    let configuration = Configuration::read(watch.config.as_deref())
+        .map_err(|error| Refusal::Usage(format!("{error:#}"), CHECK.into()))?;
     let preferences = configuration.for_host(&args.host());
     session(watch, &preferences, args, ssh, host, Some(runtime))
 }
@@ -244,6 +241,13 @@ fn keeper(
             ));
         }
     }
+    let dumb = is_dumb(std::env::var_os("TERM").as_deref());
+    if login && dumb && watch.context != Some(ContextChoice::None) {
+        return Err(Refusal::Usage(
+            "TERM is dumb, and neither screen nor tmux draws on such a terminal".into(),
+            "--context none opens a shell that nothing keeps; else TERM names the terminal, as xterm-256color does".into(),
+        ));
+    }
     let choice = match (watch.context, login) {
         (Some(ContextChoice::None), _) => return Ok(None),
         (None, false) if !named => return Ok(None),
@@ -315,7 +319,7 @@ fn open_log(path: &Path) -> Result<File> {
         .create(true)
         .mode(0o600)
         .open(path)
-        .with_context(|| format!("cannot write ssh's log {}", path.display()))
+        .with_context(|| Unusable::Named(format!("cannot write ssh's log {}", path.display())))
 }
 
 /// What ssh would have honoured when connecting, and netroam has to, because it connects.

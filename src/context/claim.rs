@@ -25,7 +25,7 @@ use nix::{
 use thiserror::Error;
 
 use super::name::Name;
-use crate::file_name;
+use crate::{dirs::Unusable, file_name};
 
 /// How many terminals to one host are looked at before giving up.
 const MOST: u32 = 1000;
@@ -79,19 +79,19 @@ impl Claims {
             .recursive(true)
             .mode(0o700)
             .create(directory);
-        made.with_context(|| format!("cannot make {}", directory.display()))?;
+        let shown = directory.display();
+        made.with_context(|| Unusable::Own(format!("cannot make {shown}")))?;
         let found = fs::symlink_metadata(directory)
-            .with_context(|| format!("cannot look at {}", directory.display()))?;
-        ensure!(found.is_dir(), "{} is not a directory", directory.display());
+            .with_context(|| Unusable::Own(format!("cannot look at {shown}")))?;
+        let unusable = |why| Unusable::Own(format!("{shown} {why}"));
+        ensure!(found.is_dir(), unusable("is not a directory"));
         ensure!(
             found.uid() == Uid::effective().as_raw(),
-            "{} belongs to somebody else",
-            directory.display()
+            unusable("belongs to somebody else")
         );
         ensure!(
             found.mode() & 0o022 == 0,
-            "{} can be written by others",
-            directory.display()
+            unusable("can be written by others")
         );
         Ok(Self {
             directory: directory.to_owned(),
@@ -125,7 +125,7 @@ impl Claims {
     /// The directory cannot be used.
     pub fn named(&self, name: &Name, tty: &str) -> Result<Result<Claim, InUse>> {
         let path = self.directory.join(format!("{}-{name}.lock", self.host));
-        let context = || format!("cannot lock {}", path.display());
+        let context = || Unusable::Own(format!("cannot lock {}", path.display()));
         let file = OpenOptions::new()
             .read(true)
             .write(true)

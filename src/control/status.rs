@@ -51,6 +51,9 @@ pub struct Status {
     /// The live run, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunFacts>,
+    /// The words after `netroam` that attach it in another terminal ([`crate::driver::Session`]); `None` where nothing can be attached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attach: Option<Vec<String>>,
     /// The next attempt comes by itself in so many milliseconds (the supervisor's `poll_timeout`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_ms: Option<u64>,
@@ -71,6 +74,7 @@ impl Status {
             want: Want::of(&Via::Auto, false, false),
             look: None,
             run: None,
+            attach: None,
             next_ms: None,
         }
     }

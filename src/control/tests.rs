@@ -40,6 +40,7 @@ pub(crate) fn sample(host: &str, session: &str) -> Status {
         want: Want::of(&Via::Auto, false, true),
         look: Some(LookFacts::of(&look, at)),
         run: None,
+        attach: None,
         next_ms: None,
     }
 }

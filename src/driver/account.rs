@@ -199,6 +199,7 @@ impl Account {
             want: Want::of(&session.via, session.via_configured, last_was_tunnel),
             look: self.look.clone(),
             run,
+            attach: session.attach_words(),
             next_ms: next.map(|next| u64::try_from(next.as_millis()).unwrap_or(u64::MAX)),
         }
     }

@@ -28,6 +28,7 @@ use super::{
 use crate::{
     connect::Resolver,
     control::{self, Followers, Listener},
+    dirs::Unusable,
     learnt::LastRun,
     report,
     ssh::Side,
@@ -56,8 +57,9 @@ pub(super) struct Around {
 /// # Errors
 /// Where netroam itself cannot work: no event source, no directory for its sockets.
 pub async fn keep(session: Session) -> Result<Exit> {
-    let dir = RunDir::create(&session.directory)
-        .context("cannot make a directory for the sockets of this session")?;
+    let dir = RunDir::create(&session.directory).context(Unusable::Own(
+        "cannot make a directory for the sockets of this session".into(),
+    ))?;
     let control = Listener::bind(dir.path())
         .inspect_err(|error| report::line(&report::unasked(dir.path(), error)))
         .ok();

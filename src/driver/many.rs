@@ -34,6 +34,7 @@ use super::{
 use crate::{
     config::Named,
     control::{Followers, Listener, Question, Request, Status},
+    dirs::Unusable,
     record::State,
     report,
     ssh::Ending,
@@ -82,8 +83,9 @@ struct Many {
 
 impl Many {
     fn open(directory: &Path, source: Source) -> Result<(Self, Events)> {
-        let dir = RunDir::create(directory)
-            .context("cannot make a directory for the sockets of the sessions")?;
+        let dir = RunDir::create(directory).context(Unusable::Own(
+            "cannot make a directory for the sockets of the sessions".into(),
+        ))?;
         let (hub, events) =
             Hub::open(source).context("cannot subscribe to the system's network events")?;
         let control = Listener::bind(dir.path())

@@ -27,7 +27,7 @@ mod run;
 mod session;
 mod show;
 mod sight;
-mod signals;
+pub(crate) mod signals;
 mod stand_in;
 mod turn;
 

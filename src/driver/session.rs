@@ -104,6 +104,27 @@ impl Session {
         context.or(recipe).map(Name::as_str)
     }
 
+    /// The words after `netroam` that attach it in another terminal; none where nothing keeps it, and nobody would lend it.
+    pub(super) fn attach_words(&self) -> Option<Vec<String>> {
+        if let Some(named) = &self.named {
+            return Some(["up", "--ask", named].map(str::to_owned).to_vec());
+        }
+        let context = self.context.as_ref()?;
+        let mux: &[&str] = match context.mux {
+            Mux::Auto => &[],
+            Mux::Screen => &["--context", "screen"],
+            // Another terminal may know nothing of control mode; the session is the same.
+            Mux::Tmux | Mux::TmuxControl => &["--context", "tmux"],
+        };
+        let own = [&["watch"], mux, &["--take-over", "--session"]].concat();
+        let own = own.into_iter().chain([context.name.as_str()]);
+        let ssh = self.args.words_without(b"").into_iter();
+        let ssh = ssh.chain([self.args.destination.clone()]);
+        own.map(|word| Some(word.to_owned()))
+            .chain(ssh.map(|word| word.into_string().ok()))
+            .collect()
+    }
+
     /// The user's own command that attaches, if it is one.
     fn recipe(&self) -> Option<&Recipe> {
         self.stand_in.as_ref()?.recipe.as_ref()

@@ -140,13 +140,16 @@ impl Commands {
 
 /// Stops this process, as the default action of `SIGTSTP` would, and returns when somebody continues it.
 ///
-/// Where nobody could (an orphaned process group: netroam is what the terminal runs), it does nothing, as the kernel does then.
-pub(crate) fn stop_ourselves() {
+/// Where nobody could (an orphaned process group: netroam is what the terminal runs), it does nothing, as the kernel does then. Whether it has
+/// stopped.
+pub(crate) fn stop_ourselves() -> bool {
     let session = getsid(None);
     if session == Ok(getpid()) || getsid(Some(getppid())) != session {
-        return;
+        return false;
     }
-    if let Err(error) = raise(Signal::SIGSTOP) {
+    let stopped = raise(Signal::SIGSTOP);
+    if let Err(error) = stopped {
         tracing::warn!(%error, "cannot stop");
     }
+    stopped.is_ok()
 }

@@ -16,7 +16,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::{file_name, report};
+use crate::{dirs::Unusable, file_name, report};
 
 mod stamp;
 
@@ -140,7 +140,8 @@ impl Store {
         let path = self.path(host);
         let mut known = false;
         for path in [broken(&path), path] {
-            known |= remove(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+            known |= remove(&path)
+                .with_context(|| Unusable::Own(format!("cannot remove {}", path.display())))?;
         }
         Ok(known)
     }

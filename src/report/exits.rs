@@ -26,7 +26,7 @@ pub fn exit(host: &str, exit: &Exit) -> (Option<String>, u8) {
         ),
         Exit::PersonNeeded(what) => (
             format!(
-                "ssh needs a person ({}) and there is no terminal to ask on\nhint: use a key or an agent",
+                "ssh needs a person ({}) and there is no terminal to ask on\nhint: a key or an agent answers for you; netroam doctor {host} looks at both",
                 plain(what)
             ),
             status::PERSON_NEEDED,

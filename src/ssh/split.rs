@@ -4,12 +4,15 @@
 //! everything belongs to ssh. What is split off goes to clap: `["netroam", "watch", own…, "--", ssh…]`, with a trailing
 //! `Vec<OsString>` for ssh's words, so that clap stays the one description of netroam's options (help, completion, values).
 
-use std::ffi::{OsStr, OsString};
+use std::{
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
 
 use thiserror::Error;
 
 use super::{
-    args::{BadArgs, Word, read_word},
+    args::{Args, Asked, BadArgs, Word, read_word},
     version::Version,
 };
 
@@ -23,6 +26,20 @@ pub struct Split {
     pub own: Vec<OsString>,
     /// Everything else, in its order.
     pub ssh: Vec<OsString>,
+    /// The host among these.
+    pub host: Option<OsString>,
+}
+
+impl Split {
+    /// The file of ssh's `-F`, if these are words that ssh takes.
+    pub fn config(&self, version: Version) -> Option<PathBuf> {
+        // It needs a host to be understood: any.
+        let all = [&self.ssh[..], &["host".into()]].concat();
+        match Args::parse(&all, version) {
+            Ok(Asked::Session(args)) => args.last(b'F').map(PathBuf::from),
+            Ok(Asked::Other(_)) | Err(_) => None,
+        }
+    }
 }
 
 /// A command line that cannot be split.
@@ -84,7 +101,14 @@ pub fn split(
                 );
             }
             // The host, or the end of all options: the rest is ssh's.
-            Word::Operand | Word::End => split.ssh.extend(words.by_ref().cloned()),
+            Word::Operand => {
+                split.host = Some(word.clone());
+                split.ssh.extend(words.by_ref().cloned());
+            }
+            Word::End => {
+                split.host = words.as_slice().first().cloned();
+                split.ssh.extend(words.by_ref().cloned());
+            }
         }
     }
     Ok(split)
@@ -111,7 +135,9 @@ fn own_option(verb: &clap::Command, name: &str) -> Result<bool, BadSplit> {
         return Ok(takes_value);
     }
     let meant = longs()
-        .map(|(long, _)| (strsim::jaro_winkler(long, name), long))
+        .map(|(long, _)| long)
+        .chain(["help", "version"])
+        .map(|long| (strsim::jaro_winkler(long, name), long))
         .filter(|(likeness, _)| *likeness > ALIKE)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, long)| long.to_owned());
@@ -171,6 +197,26 @@ mod tests {
     }
 
     #[test]
+    fn the_host_and_the_file_of_its_configuration_are_found() {
+        let version = Version { major: 9, minor: 2 };
+        for (line, host, config) in [
+            ("", None, None),
+            ("h", Some("h"), None),
+            ("-p 22 --session x me@h ls", Some("me@h"), None),
+            ("-- h x", Some("h"), None),
+            ("--", None, None),
+            ("-F a", None, Some("a")),
+            ("-vFa -F b h -F c", Some("h"), Some("c")),
+            ("h --json -F c", Some("h"), None),
+        ] {
+            let words: Vec<_> = line.split_whitespace().map(OsString::from).collect();
+            let split = split(&words, &verb(), version).unwrap();
+            assert_eq!(split.host.as_deref(), host.map(OsStr::new), "{line}");
+            assert_eq!(split.config(version), config.map(PathBuf::from), "{line}");
+        }
+    }
+
+    #[test]
     fn an_unknown_long_option_is_refused_with_the_one_that_was_meant() {
         let unknown = |name: &str, meant: Option<&str>| BadSplit::UnknownLong {
             name: name.into(),
@@ -186,6 +232,7 @@ mod tests {
             run("--session"),
             Err(BadSplit::NeedsValue("session".into()))
         );
+        assert_eq!(run("--verison"), Err(unknown("verison", Some("version"))));
         assert_eq!(run("-Z h"), Err(BadSplit::Ssh(BadArgs::UnknownOption('Z'))));
     }
 }

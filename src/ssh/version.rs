@@ -24,7 +24,7 @@ pub const NEEDED: Version = Version { major: 8, minor: 7 };
 #[derive(Debug, Error)]
 pub enum NoSsh {
     /// There is none.
-    #[error("no ssh in PATH (install OpenSSH's client)")]
+    #[error("no ssh in PATH")]
     NotFound,
     /// It cannot be run.
     #[error("cannot run ssh: {0}")]

@@ -50,11 +50,20 @@ impl Keys {
     /// # Errors
     /// Those of read(2), but for those of a terminal that is gone.
     pub async fn next(&self) -> io::Result<Key> {
+        let typed = self.typed().await?;
+        Ok(typed.map_or(Key::HungUp, |bytes| key(&bytes)))
+    }
+
+    /// Waits for what is typed next, as far as it comes at once; `None` when the terminal is gone. Otherwise as [`Self::next`].
+    ///
+    /// # Errors
+    /// Those of [`Self::next`].
+    pub async fn typed(&self) -> io::Result<Option<Vec<u8>>> {
         let mut buffer = [0; 64];
         loop {
             self.input.readable().await?;
             if self.hung_up() {
-                return Ok(Key::HungUp);
+                return Ok(None);
             }
             if !self.terminal.foreground() {
                 return pending().await;
@@ -63,10 +72,10 @@ impl Keys {
                 // With VMIN = 0, nothing is what a read finds when the key was thrown away meanwhile.
                 Ok(Some(0) | None) => {}
                 Ok(Some(_)) if self.terminal.answering() => {}
-                Ok(Some(count)) => return Ok(key(&buffer[..count])),
+                Ok(Some(count)) => return Ok(Some(buffer[..count].to_vec())),
                 // What a terminal says that was hung up just now.
                 Err(error) if error.raw_os_error() == Some(Errno::EIO as i32) => {
-                    return Ok(Key::HungUp);
+                    return Ok(None);
                 }
                 Err(error) => return Err(error),
             }

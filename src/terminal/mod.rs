@@ -5,6 +5,7 @@
 //! While a run is attached the terminal is ssh's, and nothing here touches it.
 
 pub mod keys;
+pub mod list;
 pub mod modes;
 pub mod screen;
 pub mod status;
@@ -12,6 +13,7 @@ pub mod table;
 pub mod tty;
 
 pub use keys::{Key, Keys};
+pub use list::{ERASED, List, Pressed, Row};
 pub use screen::Screen;
 pub use status::Status;
 pub use tty::{Reset, Terminal};

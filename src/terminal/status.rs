@@ -191,7 +191,7 @@ fn fit(text: &str, keys: &str, columns: usize) -> String {
 }
 
 /// As much of `text` as surely fits into `columns`: what is not ASCII counts as two, the most that any character takes (UAX 11).
-fn cut(text: &str, columns: usize) -> &str {
+pub(super) fn cut(text: &str, columns: usize) -> &str {
     let mut used = 0;
     for (index, character) in text.char_indices() {
         used += if character.is_ascii() { 1 } else { 2 };

@@ -6,6 +6,7 @@
 mod absent_vpn;
 mod alerts;
 mod chains;
+mod choosing;
 mod control_mode;
 mod dialler;
 mod endings;

@@ -42,6 +42,7 @@ fn bad_words_are_refused_in_one_line() {
     let lab = Lab::new().unwrap();
     lab.arrive(Net::Home).unwrap();
     let help = "netroam: hint: netroam watch --help\n";
+    let man = "netroam: hint: man ssh has ssh's options, netroam watch --help has netroam's\n";
     for (words, line, hint, status) in [
         (
             &["--", "-oProxyCommand=x"][..],
@@ -63,8 +64,8 @@ fn bad_words_are_refused_in_one_line() {
             2,
         ),
         (&["--xyzzy", "work"], "unknown option --xyzzy", help, 2),
-        (&["-Z", "work"], "ssh has no option -Z", help, 2),
-        (&["-p"], "option -p needs a value", help, 2),
+        (&["-Z", "work"], "ssh has no option -Z", man, 2),
+        (&["-p"], "option -p needs a value", man, 2),
         (
             &["-o", "NoSuchKey=1", "work"],
             "",
@@ -118,7 +119,7 @@ fn files_that_cannot_be_used_are_named() {
         (
             &["--config", wrong, "work"][..],
             "the configuration ",
-            "netroam: hint: ",
+            "netroam: hint: netroam config check",
             2,
         ),
         (
@@ -130,13 +131,13 @@ fn files_that_cannot_be_used_are_named() {
         (
             &["-E", "/nonexistent/log", "work"],
             "cannot write ssh's log /nonexistent/log: No such file",
-            "",
+            "netroam: hint: its directory has to be there",
             240,
         ),
         (
             &["--log-file", "/proc/nothing/log", "work"],
             "cannot write the log /proc/nothing/log",
-            "",
+            "netroam: hint: its directory has to be there",
             240,
         ),
     ] {
@@ -161,17 +162,24 @@ fn an_ssh_that_cannot_be_used_and_a_place_that_cannot_be_written_are_named() {
     let file = lab.dir().join("file");
     fs::write(&file, "").unwrap();
     let file = file.to_str().unwrap();
-    for (env, line) in [
+    let directories = "XDG_RUNTIME_DIR and XDG_STATE_HOME say where netroam writes";
+    for (env, line, hint) in [
         (
             ("PATH", "/nonexistent"),
-            "no ssh in PATH (install OpenSSH's client)",
+            "no ssh in PATH\n",
+            "install OpenSSH's client",
         ),
         (
             ("PATH", &*old),
-            "the ssh in PATH is OpenSSH 7.4, but netroam needs 8.7 or newer",
+            "the ssh in PATH is OpenSSH 7.4, but netroam needs 8.7 or newer\n",
+            "a newer one has to come first in PATH",
         ),
-        (("XDG_STATE_HOME", file), "cannot write the log "),
-        (("XDG_RUNTIME_DIR", file), "cannot make "),
+        (
+            ("XDG_STATE_HOME", file),
+            "cannot write the log ",
+            directories,
+        ),
+        (("XDG_RUNTIME_DIR", file), "cannot make ", directories),
     ] {
         let words = [&[netroam().to_str().unwrap(), "watch"][..], &["work"]].concat();
         let mut command = lab.command(words[0]);
@@ -183,7 +191,9 @@ fn an_ssh_that_cannot_be_used_and_a_place_that_cannot_be_written_are_named() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(240), "{env:?}: {said}");
         assert!(
-            said.starts_with(&format!("netroam: {line}")) && said.matches('\n').count() == 1,
+            said.starts_with(&format!("netroam: {line}"))
+                && said.contains(&format!("\nnetroam: hint: {hint}"))
+                && said.matches('\n').count() == 2,
             "{env:?}: {said}"
         );
     }

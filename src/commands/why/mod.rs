@@ -17,7 +17,7 @@ use etcetera::{BaseStrategy as _, base_strategy::choose_base_strategy};
 use netroam_platform::{Lookup, Network, Query, Snapshot, Source};
 use tokio::time::timeout;
 
-use super::usage;
+use super::{CHECK, usage};
 use crate::{
     cli::{DialChoice, EventsChoice, Why},
     config::Configuration,
@@ -58,7 +58,7 @@ pub(super) fn run(why: &Why, ssh: &OsStr, version: Version) -> Result<ExitCode> 
     };
     let configuration = match Configuration::read(why.config.as_deref()) {
         Ok(configuration) => configuration,
-        Err(error) => return Ok(usage(&format!("{error:#}"), "see the README")),
+        Err(error) => return Ok(usage(&format!("{error:#}"), CHECK)),
     };
     let config = match Config::read(ssh, &args) {
         Ok(config) => config,
