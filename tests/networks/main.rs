@@ -7,6 +7,7 @@ mod absent_vpn;
 mod alerts;
 mod chains;
 mod choosing;
+mod completing;
 mod control_mode;
 mod dialler;
 mod endings;

@@ -85,7 +85,9 @@ fn of_ssh(verb: &Command, before: &[OsString], current: &str, names: &dyn Names)
         Place::Start if current.starts_with('-') => {
             inline(verb, current, names).unwrap_or_else(|| Found::Words(options(verb)))
         }
-        Place::Start | Place::Host => Found::Words(hosts(names, &before, current)),
+        Place::Start | Place::Host | Place::Ssh('J') => {
+            Found::Words(hosts(names, &before, current))
+        }
         Place::Own(name) => {
             let option = verb
                 .get_arguments()
@@ -95,7 +97,6 @@ fn of_ssh(verb: &Command, before: &[OsString], current: &str, names: &dyn Names)
             })
         }
         Place::Ssh(letter) if FILES.contains(letter) => Found::Files,
-        Place::Ssh('J') => Found::Words(hosts(names, &before, current)),
         Place::Ssh(_) | Place::Command => Found::Words(Vec::new()),
     }
 }

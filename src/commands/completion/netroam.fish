@@ -3,10 +3,8 @@ function __netroam_complete
     set -l token (commandline -ct)
     set -l found (command netroam complete fish (commandline -opc) "$token" 2>/dev/null)
     if test "$found[1]" = files
-        set -l before (string match -r -- '^--[^=]*=' "$token")
-        for path in (__fish_complete_path (string replace -- "$before" '' "$token"))
-            echo -- "$before$path"
-        end
+        # As for a command that fish knows nothing of.
+        complete -C "'' $token"
     else
         printf '%s\n' $found[2..]
     end
