@@ -152,7 +152,8 @@ impl<'a> Table<'a> {
                 }
                 change = self.following.next() => self.heard(change)?,
                 key = pressed(self.keys.as_ref()) => match key.context("cannot read the keys")? {
-                    Key::Quit | Key::HungUp => return Ok(None),
+                    Key::Quit => return Ok(None),
+                    Key::HungUp => return Ok(Some(nix::libc::SIGHUP)),
                     Key::Enter | Key::Details | Key::Other => self.draw()?,
                 },
                 arrived = self.signals.next() => match arrived {

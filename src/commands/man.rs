@@ -227,6 +227,8 @@ fn see_also(roff: &mut Roff, root: &Command, verb: &Command) {
     names.extend(parent.map(|parent| format!("{}(1)", name(parent))));
     names.extend(shown(verb).map(|below| format!("{}(1)", name(below))));
     names.extend(prose::see_also(own).iter().map(|other| (*other).to_owned()));
+    // A name of a page is copied, and must not be broken.
+    roff.control("nh", []).control("ad", ["l"]);
     let last = names.len().saturating_sub(1);
     for (index, page) in names.iter().enumerate() {
         let (page, section) = page.split_once('(').unwrap_or((page, "1)"));

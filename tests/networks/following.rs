@@ -107,9 +107,12 @@ fn the_table_is_kept_up_to_date_in_place_and_leaves_the_terminal_as_it_was() {
 #[test]
 fn signals_end_it_and_the_terminal_is_as_it_was() {
     let lab = Lab::new().unwrap();
+    // A terminal that nothing has changed.
+    let mut fresh = lab.terminal(&["true"]).unwrap();
+    fresh.wait_exit(SOON).unwrap();
+    let before = fresh.termios().unwrap();
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         let mut table = lab.terminal(&words()).unwrap();
-        let before = table.termios().unwrap();
         status(&table, "netroam: no session runs");
         assert_ne!(table.termios().unwrap(), before);
         if signal == Signal::SIGINT {
@@ -123,6 +126,11 @@ fn signals_end_it_and_the_terminal_is_as_it_was() {
         assert_eq!(table.screen(), "");
         assert_eq!(table.termios().unwrap(), before);
     }
+    let mut table = lab.terminal(&words()).unwrap();
+    status(&table, "netroam: no session runs");
+    table.hang_up();
+    let ended = table.wait_exit(SOON).unwrap();
+    assert_eq!(ended.signal(), Some(Signal::SIGHUP as i32));
 }
 
 #[test]
