@@ -28,6 +28,7 @@ mod misread;
 mod network;
 mod notice;
 mod past;
+mod sessions;
 
 pub use choice::{NOTHING, WHICH, WHICH_NUMBER, host, no_row, numbered, running};
 pub use exits::{ended, exit};
@@ -36,6 +37,7 @@ pub use misread::{bad_words, late_verb, misread, nearly_verb};
 pub use network::{changes, event, interface_name, route_destination};
 pub use notice::notice;
 pub use past::{ending_text, forward, verdict_text};
+pub use sessions::{Overview, state_word};
 
 /// netroam's own exit statuses, far from what ssh (255), shells and remote programs use.
 pub mod status {

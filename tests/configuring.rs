@@ -63,16 +63,25 @@ fn options_that_ssh_does_not_take_are_wrong() {
 
 #[test]
 fn shells_learn_the_words() {
+    let completion = |shell: &str| {
+        let netroam = env!("CARGO_BIN_EXE_netroam");
+        let output = Command::new(netroam).args(["completion", shell]).output();
+        said(&output.unwrap())
+    };
     for (shell, says) in [
-        ("bash", "complete -F _netroam"),
+        ("bash", "-F _netroam netroam"),
         ("zsh", "#compdef netroam"),
         ("fish", "complete -c netroam"),
     ] {
-        let netroam = env!("CARGO_BIN_EXE_netroam");
-        let output = Command::new(netroam).args(["completion", shell]).output();
-        let script = said(&output.unwrap());
-        assert!(script.contains(says) && script.contains("retry"), "{shell}");
-        assert!(!script.contains("hand-over'"), "{shell}");
+        let script = completion(shell);
+        assert!(
+            script.contains(says) && script.contains(&format!("netroam complete {shell}")),
+            "{script}"
+        );
+    }
+    for shell in ["elvish", "powershell"] {
+        let script = completion(shell);
+        assert!(script.contains("retry"), "{shell}");
     }
 }
 

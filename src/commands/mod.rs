@@ -24,9 +24,11 @@ mod config;
 mod dial;
 mod doctor;
 mod events;
+mod follow;
 mod forget;
 mod guard;
 mod history;
+mod man;
 mod notify;
 mod order;
 mod service;
@@ -54,6 +56,7 @@ pub fn run() -> ExitCode {
             connect::handover::fetch().map(|()| ExitCode::SUCCESS)
         }
         Some("autossh") => return autossh::run(&words[0], &words[2..]),
+        Some("complete") => completion::complete(&words[2..]),
         Some(verb @ ("watch" | "why" | "doctor")) => ssh_words(verb, &words[2..], Said::Verb),
         Some(_) | None => match words.get(1) {
             // `netroam HOST …` is `netroam watch HOST …`.
@@ -145,7 +148,11 @@ fn parse(words: impl IntoIterator<Item = OsString>, verb: Option<&str>) -> Resul
 
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {
-        Verb::Watch(_) | Verb::Why(_) | Verb::Doctor(_) | Verb::Autossh(_) => {
+        Verb::Watch(_)
+        | Verb::Why(_)
+        | Verb::Doctor(_)
+        | Verb::Autossh(_)
+        | Verb::Complete { .. } => {
             unreachable!("these are read on their own")
         }
         Verb::Events(events) => events::run(&events),
@@ -161,6 +168,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Stop(names) => order::run(Order::Stop, &names),
         Verb::Service { what } => service::run(&what),
         Verb::Completion { shell } => completion::run(shell),
+        Verb::Man(man) => man::run(&man),
         Verb::Config { what } => config::run(&what),
         Verb::EventTrial => doctor::event_trial(),
         Verb::HandOver => connect::handover::fetch().map(|()| ExitCode::SUCCESS),

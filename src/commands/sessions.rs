@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use etcetera::{BaseStrategy as _, base_strategy::choose_base_strategy};
 use serde::Serialize;
 
-use super::why::details;
+use super::{follow, why::details};
 use crate::{
     cli::{Ls, Status as StatusOptions},
     context::Claims,
@@ -81,7 +81,7 @@ pub(super) fn list(ls: &Ls) -> Result<ExitCode> {
 /// All that is known of the sessions that are meant; status 1 if there is none.
 pub(super) fn show(options: &StatusOptions) -> Result<ExitCode> {
     if options.follow {
-        return follow(options);
+        return follow::run(options);
     }
     let mut answers = asked()?;
     if let Some(name) = &options.name {
@@ -108,44 +108,6 @@ pub(super) fn show(options: &StatusOptions) -> Result<ExitCode> {
     }
 }
 
-/// Each change, as it comes, until the last netroam that runs now has ended.
-fn follow(options: &StatusOptions) -> Result<ExitCode> {
-    let runtime = super::runtime()?;
-    let directory = directory()?;
-    runtime.block_on(async {
-        let changes = control::follow(&directory, ASKING).await;
-        let mut changes = changes.context("cannot look for running sessions")?;
-        while let Some(change) = changes.recv().await {
-            let status = match change {
-                Ok(status) => status,
-                Err(problem) => {
-                    report::line(&plain(&problem));
-                    continue;
-                }
-            };
-            if options
-                .name
-                .as_ref()
-                .is_some_and(|name| !is_meant(&status, name))
-            {
-                continue;
-            }
-            let line = if options.json {
-                serde_json::to_string(&status).context("cannot write it as JSON")?
-            } else {
-                let now = Stamp::now();
-                let time = now.local(now, Zone::LOCAL);
-                let (id, text) = (plain(&status.id), plain(&status.text));
-                format!("{time} {id}: {text}")
-            };
-            if !write(&format!("{line}\n"))? {
-                break;
-            }
-        }
-        Ok(ExitCode::SUCCESS)
-    })
-}
-
 /// Every running netroam is asked.
 pub(super) fn asked() -> Result<Answers> {
     let directory = directory()?;
@@ -158,7 +120,7 @@ fn row(status: &Status, now: Stamp) -> [String; 5] {
     [
         plain(&status.id),
         plain(&status.host),
-        word(status.state),
+        report::state_word(status.state),
         duration(now.since(status.since)),
         plain(&status.text),
     ]
@@ -178,12 +140,6 @@ fn paragraph(status: &Status, now: Stamp) -> String {
     }
     lines.extend(details(status, now, Zone::LOCAL));
     lines.join("\n") + "\n"
-}
-
-/// The word that JSON has for it.
-fn word(state: State) -> String {
-    let word = serde_json::to_value(state).unwrap_or_default();
-    word.as_str().unwrap_or("unknown").to_owned()
 }
 
 pub(super) fn problems(answers: &Answers) {
@@ -210,7 +166,7 @@ fn print(text: &str) -> Result<ExitCode> {
 }
 
 /// Writes to standard output; whether somebody still reads it.
-fn write(text: &str) -> Result<bool> {
+pub(super) fn write(text: &str) -> Result<bool> {
     let mut stdout = io::stdout().lock();
     match stdout
         .write_all(text.as_bytes())

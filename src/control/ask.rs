@@ -9,9 +9,8 @@ use std::{
 
 use serde::Deserialize;
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::UnixStream,
-    sync::mpsc,
     task::JoinSet,
     time::timeout,
 };
@@ -42,19 +41,19 @@ pub enum Order {
 }
 
 #[derive(Default, Deserialize)]
-struct Answer {
+pub(super) struct Answer {
     #[serde(default)]
-    sessions: Vec<Status>,
+    pub(super) sessions: Vec<Status>,
     #[serde(default)]
     done: Vec<String>,
     error: Option<String>,
 }
 
 /// A netroam that takes questions.
-struct Server {
-    stream: UnixStream,
+pub(super) struct Server {
+    pub(super) stream: UnixStream,
     /// For messages.
-    who: String,
+    pub(super) who: String,
 }
 
 /// Asks every netroam whose directory is in `base` (see [`crate::context::Claims::directory`]), all at once; each has so long. What a
@@ -101,34 +100,8 @@ pub async fn order(path: &Path, order: Order, id: &str, limit: Duration) -> Resu
     Ok(!answer.done.is_empty())
 }
 
-/// How the sessions of every running netroam are, and then each change; the channel closes when the last of them has ended.
-///
-/// # Errors
-/// As [`ask`].
-pub async fn follow(
-    base: &Path,
-    limit: Duration,
-) -> io::Result<mpsc::Receiver<Result<Status, String>>> {
-    let (told, changes) = mpsc::channel(16);
-    for path in sockets(base)? {
-        let told = told.clone();
-        tokio::spawn(async move {
-            let problem = match Server::connect(&path, limit).await {
-                Ok(Some(server)) => server.follow(&told).await.err(),
-                Ok(None) => None,
-                Err(problem) => Some(problem),
-            };
-            if let Some(problem) = problem {
-                // Nobody listens any more: nothing is left to be told.
-                drop(told.send(Err(problem)).await);
-            }
-        });
-    }
-    Ok(changes)
-}
-
 /// The sockets of all netroams, those of dead ones among them.
-fn sockets(base: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn sockets(base: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(base) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
@@ -157,7 +130,7 @@ async fn ask_one(path: &Path, limit: Duration) -> Result<Vec<Status>, String> {
 
 impl Server {
     /// The netroam at this socket; `None` where there is none any more.
-    async fn connect(path: &Path, limit: Duration) -> Result<Option<Self>, String> {
+    pub(super) async fn connect(path: &Path, limit: Duration) -> Result<Option<Self>, String> {
         let stream = match timeout(limit, UnixStream::connect(path)).await {
             Ok(Ok(stream)) => stream,
             // Not there yet or any more, or left by one that was killed.
@@ -200,32 +173,9 @@ impl Server {
         }
         understood(who, &line)
     }
-
-    /// Passes on what it says until it ends, or until nobody listens.
-    async fn follow(mut self, told: &mpsc::Sender<Result<Status, String>>) -> Result<(), String> {
-        let question = format!("netroam {VERSION} follow\n");
-        let failed = |error: io::Error| format!("{} does not answer: {error}", self.who);
-        self.stream
-            .write_all(question.as_bytes())
-            .await
-            .map_err(failed)?;
-        let mut lines = BufReader::new(self.stream).lines();
-        loop {
-            let line = tokio::select! {
-                line = lines.next_line() => line.map_err(|error| format!("{} is not heard any more: {error}", self.who))?,
-                () = told.closed() => None,
-            };
-            let Some(line) = line else { return Ok(()) };
-            for status in understood(&self.who, line.as_bytes())?.sessions {
-                if told.send(Ok(status)).await.is_err() {
-                    return Ok(());
-                }
-            }
-        }
-    }
 }
 
-fn understood(who: &str, line: &[u8]) -> Result<Answer, String> {
+pub(super) fn understood(who: &str, line: &[u8]) -> Result<Answer, String> {
     match serde_json::from_slice::<Answer>(line) {
         Ok(Answer {
             error: Some(error), ..

@@ -28,11 +28,13 @@
 
 mod ask;
 mod follow;
+mod following;
 mod listen;
 mod status;
 
-pub use ask::{Answers, Order, ask, follow, order};
+pub use ask::{Answers, Order, ask, order};
 pub use follow::Followers;
+pub use following::{Change, Following};
 pub use listen::{Listener, Question, Request};
 pub use status::{AddressFacts, Health, LookFacts, RunFacts, Status, Want};
 

@@ -209,23 +209,49 @@ async fn who_follows_hears_each_change_until_the_end() {
     let directory = base.path().join("run.a");
     std::fs::create_dir(&directory).unwrap();
     let mut listener = Listener::bind(&directory).unwrap();
-    let mut changes = follow(base.path(), LIMIT).await.unwrap();
+    let mut changes = Following::new(base.path(), LIMIT);
+    changes.look().unwrap();
     let mut followers = Followers::default();
     let request = listener.next().await;
     assert_eq!(request.question, Question::Follow);
     followers.add(request);
     let mut status = sample("gw1", "mac");
     followers.tell(&status);
-    assert_eq!(changes.recv().await, Some(Ok(status.clone())));
+    assert_eq!(
+        changes.next().await,
+        Change::Session(Box::new(status.clone()))
+    );
     status.state = State::Attached;
     followers.tell(&status);
     status.state = State::Ended;
     followers.tell(&status);
-    let heard = [changes.recv().await, changes.recv().await];
-    let words = heard.map(|status| status.unwrap().unwrap().state);
-    assert_eq!(words, [State::Attached, State::Ended]);
+    for state in [State::Attached, State::Ended] {
+        status.state = state;
+        assert_eq!(
+            changes.next().await,
+            Change::Session(Box::new(status.clone()))
+        );
+    }
+    // Another one that has begun since is followed beside it, and neither twice.
+    let later = base.path().join("run.b");
+    std::fs::create_dir(&later).unwrap();
+    let mut second = Listener::bind(&later).unwrap();
+    changes.look().unwrap();
+    changes.look().unwrap();
+    followers.add(second.next().await);
+    followers.tell(&status);
+    for _ in 0..2 {
+        assert_eq!(
+            changes.next().await,
+            Change::Session(Box::new(status.clone()))
+        );
+    }
+    drop((listener, second));
     drop(followers);
-    assert_eq!(changes.recv().await, None);
+    for over in [false, true] {
+        assert_eq!(changes.next().await, Change::Ended);
+        assert_eq!(changes.is_over(), over);
+    }
 }
 
 #[tokio::test]
@@ -234,7 +260,8 @@ async fn a_follower_that_has_gone_is_told_nothing_more() {
     let directory = base.path().join("run.a");
     std::fs::create_dir(&directory).unwrap();
     let mut listener = Listener::bind(&directory).unwrap();
-    let changes = follow(base.path(), LIMIT).await.unwrap();
+    let mut changes = Following::new(base.path(), LIMIT);
+    changes.look().unwrap();
     let mut followers = Followers::default();
     followers.add(listener.next().await);
     drop(changes);

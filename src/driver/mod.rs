@@ -57,6 +57,7 @@ pub use many::keep_many;
 pub use once::{Once, dial as dial_once};
 pub use plan::{News, Plan, Unkept};
 pub use session::{Context, Session};
+pub(crate) use signals::{Arrived, Signals, stop_ourselves};
 pub use stand_in::{Heard, Hearer, Monitor, StandIn};
 
 use crate::{

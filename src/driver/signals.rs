@@ -67,7 +67,7 @@ impl Signals {
     }
 
     /// Listens for the ends of children alone.
-    pub(super) fn of_children() -> io::Result<Self> {
+    pub(crate) fn of_children() -> io::Result<Self> {
         Ok(Self {
             child: signal(SignalKind::child())?,
             own: None,

@@ -11,6 +11,7 @@ pub mod hosts;
 pub mod log;
 pub mod login;
 pub mod master;
+pub mod place;
 pub mod split;
 pub mod version;
 

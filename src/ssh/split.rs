@@ -119,7 +119,7 @@ pub fn split(
     Ok(split)
 }
 
-fn long_name(word: &OsStr) -> Option<String> {
+pub(super) fn long_name(word: &OsStr) -> Option<String> {
     let name = word
         .as_encoded_bytes()
         .strip_prefix(b"--")
