@@ -12,9 +12,9 @@ use crate::supervisor::Via;
 #[command(
     override_usage = "netroam doctor [NETROAM OPTIONS] [ANY SSH OPTION] [[USER@]HOST]",
     after_help = "Examples:\n  \
-        netroam doctor                            this machine alone\n  \
-        netroam doctor gw1                        this machine, the way to gw1, and what gw1 has\n  \
-        netroam doctor gw1 --show-remote-command  what netroam watch gw1 would run there\n\n\
+        netroam doctor         this machine alone\n  \
+        netroam doctor gw1     this machine, the way to gw1, and what gw1 has\n  \
+        netroam doctor gw1 --show-remote-command\n\n\
         It asks nothing, changes nothing, accepts no host key, and logs in once at most. Status 0: netroam watch will work, \
         warnings or not; 1: something is wrong. docs/doctor.md has every check and what to do."
 )]
