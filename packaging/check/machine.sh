@@ -11,27 +11,35 @@ machine() {
     mount -t tmpfs tmp "$root/tmp"
     cat /etc/resolv.conf >"$root/etc/resolv.conf"
     echo "$1" >"$root/etc/hostname"
+    touch "$work/$1.uts"
+    unshare --uts="$work/$1.uts" hostname "$1"
     printf '127.0.0.1 localhost\n127.0.1.1 %s\n10.9.0.1 gw1\n' "$1" >"$root/etc/hosts"
     # No daemon is to start in a root: there is none that would stop it.
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"
 }
 
-# Runs a command in a root: as root and in the machine's own network, once it has one.
+# The words with which a command runs on a machine: under its name, and in its own network once it has one.
+as_machine() {
+    machine=(nsenter --uts="$work/$1.uts")
+    [ ! -e "$work/$1.net" ] || machine+=(--net="$work/$1.net")
+    machine+=(chroot "$work/$1")
+}
+
+# Runs a command there, as root.
 on() {
-    local name=$1
+    local machine
+    as_machine "$1"
     shift
-    local net=()
-    [ ! -e "$work/$name.net" ] || net=(nsenter --net="$work/$name.net")
-    "${net[@]}" chroot "$work/$name" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 TERM=screen \
+    "${machine[@]}" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 TERM=screen \
         DEBIAN_FRONTEND=noninteractive "$@"
 }
 
 # A login shell of the newcomer's on the laptop, in words for a terminal.
 as_anna() {
-    local net=()
-    [ ! -e "$work/laptop.net" ] || net=(nsenter --net="$work/laptop.net")
-    words=("${net[@]}" chroot "$work/laptop" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 TERM=screen-256color
+    local machine
+    as_machine laptop
+    words=("${machine[@]}" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 TERM=screen-256color
         runuser --login anna "$@")
 }
 
@@ -50,13 +58,7 @@ cable() {
         unshare --net="$work/$name.net" ip link set lo up
         nsenter --net="$work/$name.net" mount -t sysfs sys "$work/$name/sys"
     done
-    nsenter --net="$work/laptop.net" ip link add wlan0 type veth peer name lan0
-    # The other machine's namespace has a file for a name, which ip takes below /run/netns only.
-    mkdir -p /run/netns
-    mount -t tmpfs netns /run/netns
-    touch /run/netns/server
-    mount --bind "$work/server.net" /run/netns/server
-    nsenter --net="$work/laptop.net" ip link set lan0 netns server
+    nsenter --net="$work/laptop.net" ip link add wlan0 type veth peer name lan0 netns "$work/server.net"
     on_net server "addr add 10.9.0.1/32 dev lo" "addr add 192.168.1.1/24 dev lan0" "addr add 192.168.2.1/24 dev lan0" "link set lan0 up"
     on_net laptop "link set wlan0 up"
 }

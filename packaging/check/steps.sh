@@ -88,10 +88,11 @@ roams() {
     as_anna
     open "${words[@]}"
     shows '\$$'
-    type_line 'ssh gw1 echo it is $USER'
+    type_line 'ssh gw1 echo it is \$USER; echo ssh ended with $?'
     shows '\(yes/no/\[fingerprint\]\)\? *$'
     type_line yes
     shows '^it is anna'
+    shows '^ssh ended with 0'
 
     step "netroam doctor gw1"
     anna 'netroam doctor gw1' || fail "netroam doctor gw1 says that netroam watch gw1 will not work"
@@ -147,8 +148,10 @@ leaves() {
         [ -d "$work/laptop$path" ] || [ ! -e "$work/laptop$path" ] || echo "$path"
     done <<<"$own")
     [ -z "$left" ] || fail "apt-get remove leaves $left"
-    apt purge --auto-remove netroam
-    ! on laptop dpkg-query -W netroam 2>/dev/null || fail "dpkg still knows netroam after apt-get purge"
+    # A package without configuration of its own is purged by that.
+    ! on laptop dpkg-query -W netroam >/dev/null 2>&1 || fail "dpkg still knows netroam: there is something left to purge"
+    # What came with it goes too, though systemd suggests some of that.
+    apt autoremove --purge -o APT::AutoRemove::SuggestsImportant=false -o APT::AutoRemove::RecommendsImportant=false
     files >"$work/after"
     left=$(comm -13 "$work/before" "$work/after")
     [ -z "$left" ] || fail "the laptop has more files than before: $left"
