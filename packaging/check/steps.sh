@@ -83,6 +83,9 @@ network() {
 }
 
 roams() {
+    step "netroam doctor, before anything else"
+    anna 'netroam doctor' || fail "netroam doctor finds something wrong with a laptop on which there is nothing but the package"
+
     step "the first login, which asks about the host key"
     local words said
     as_anna
