@@ -122,7 +122,8 @@ roams() {
     step "netroam history --plot"
     said=$(anna 'netroam history --plot') || fail "netroam history --plot fails"
     echo "$said"
-    grep -q gw1 <<<"$said" || fail "netroam history --plot does not name the host"
+    grep -q '^gw1/' <<<"$said" || fail "netroam history --plot has no row for the session"
+    grep -q '^1 outage ' <<<"$said" || fail "netroam history --plot does not count one outage"
     anna 'netroam history --plot=outages.svg' || fail "netroam history --plot=outages.svg fails"
     python3 -c '
 import sys, xml.etree.ElementTree as tree
