@@ -46,6 +46,22 @@ fn systemd_takes_the_unit() {
 }
 
 #[test]
+fn a_package_has_the_unit_of_a_user_with_its_own_program() {
+    let home = tempfile::tempdir().unwrap();
+    let own = said(&service(home.path(), &["print"]).stdout);
+    let packaged = service(home.path(), &["print", "--program", "/usr/bin/netroam"]);
+    let packaged = said(&packaged.stdout);
+    let below = |text: &str| text.split_once('\n').unwrap().1.to_owned();
+    assert_eq!(
+        below(&packaged),
+        below(&own).replace(env!("CARGO_BIN_EXE_netroam"), "/usr/bin/netroam")
+    );
+    let relative = service(home.path(), &["print", "--program", "bin/netroam"]);
+    assert!(!relative.status.success());
+    assert!(said(&relative.stderr).contains("bin/netroam is no absolute path"));
+}
+
+#[test]
 fn a_unit_is_written_left_alone_when_it_was_changed_and_removed() {
     let home = tempfile::tempdir().unwrap();
     let unit = home.path().join("systemd/user/netroam.service");

@@ -25,9 +25,16 @@ pub enum ServiceVerb {
         force: bool,
     },
     /// Print what install would write
-    #[command(after_help = "Examples:\n  \
-        netroam service print | less")]
-    Print,
+    #[command(after_help = "Examples:
+  \
+        netroam service print | less
+  \
+        netroam service print --program /usr/bin/netroam")]
+    Print {
+        /// Print what a package would install for every user, with the program here
+        #[arg(long, value_name = "PATH")]
+        program: Option<PathBuf>,
+    },
 }
 
 /// `netroam config …`

@@ -13,6 +13,12 @@ use nix::unistd::Uid;
 
 use crate::{cli::ServiceVerb, report};
 
+/// Where its file comes from, for who finds it.
+const BY_INSTALL: &str = "Written by `netroam service install`.";
+const BY_PACKAGE: &str = "Part of the package netroam: `netroam service print --program`.";
+const NO_SERVICES: &str =
+    "this system has no service manager for users that netroam knows; let yours run `netroam up`";
+
 /// What the service is called.
 const UNIT: &str = "netroam.service";
 const LABEL: &str = "netroam.up";
@@ -32,10 +38,17 @@ struct Service {
 /// Does it, and says what it did.
 #[expect(clippy::print_stdout, reason = "what was done is this verb's output")]
 pub(super) fn run(verb: &ServiceVerb) -> Result<ExitCode> {
-    let service = Service::of_this_system()?;
+    let service = match verb {
+        ServiceVerb::Print {
+            program: Some(program),
+        } => Service::of_a_package(program)?,
+        ServiceVerb::Print { program: None }
+        | ServiceVerb::Install { .. }
+        | ServiceVerb::Uninstall { .. } => Service::of_this_user()?,
+    };
     let path = service.path.display();
     match verb {
-        ServiceVerb::Print => {
+        ServiceVerb::Print { .. } => {
             print!("{}", service.text);
             Ok(ExitCode::SUCCESS)
         }
@@ -93,23 +106,49 @@ enum Written {
 }
 
 impl Service {
-    fn of_this_system() -> Result<Self> {
+    /// Runs this very program, for who calls it.
+    fn of_this_user() -> Result<Self> {
         let base = choose_base_strategy().context("cannot find the home directory")?;
         let program = env::current_exe().context("cannot find netroam's own program")?;
-        let Some(program) = program.to_str() else {
-            bail!("{} cannot be named in a file of UTF-8", program.display());
-        };
         match SERVICES {
-            Services::Systemd => Ok(Self::of_systemd(program, &base.config_dir())),
-            Services::Launchd => Ok(Self::of_launchd(program, base.home_dir())),
-            Services::None => bail!(
-                "this system has no service manager for users that netroam knows; let yours run `netroam up`"
-            ),
+            Services::Systemd => Ok(Self::of_systemd(
+                utf8(&program)?,
+                BY_INSTALL,
+                &base.config_dir().join("systemd/user"),
+            )),
+            Services::Launchd => Ok(Self::of_launchd(
+                utf8(&program)?,
+                BY_INSTALL,
+                &base.home_dir().join("Library/LaunchAgents"),
+                Some(&base.home_dir().join("Library/Logs/netroam.log")),
+            )),
+            Services::None => bail!(NO_SERVICES),
         }
     }
 
-    /// A unit of the user's manager, below this configuration directory (systemd.unit(5), systemd.service(5)).
-    fn of_systemd(program: &str, config: &Path) -> Self {
+    /// Runs the program of a package, for each user who asks for it: it names no home.
+    fn of_a_package(program: &Path) -> Result<Self> {
+        if !program.is_absolute() {
+            bail!("{} is no absolute path", program.display());
+        }
+        match SERVICES {
+            Services::Systemd => Ok(Self::of_systemd(
+                utf8(program)?,
+                BY_PACKAGE,
+                Path::new("/usr/lib/systemd/user"),
+            )),
+            Services::Launchd => Ok(Self::of_launchd(
+                utf8(program)?,
+                BY_PACKAGE,
+                Path::new("/Library/LaunchAgents"),
+                None,
+            )),
+            Services::None => bail!(NO_SERVICES),
+        }
+    }
+
+    /// A unit of the user's manager, in this directory (systemd.unit(5), systemd.service(5)).
+    fn of_systemd(program: &str, by: &str, folder: &Path) -> Self {
         // Specifiers, and what a double quote would end (systemd.service(5), "Command lines"). A dollar sign is one: variables are
         // replaced in the arguments alone.
         let program = program
@@ -117,9 +156,10 @@ impl Service {
             .replace('"', "\\\"")
             .replace('%', "%%");
         let text = [
-            "# Written by `netroam service install`.",
+            &format!("# {by}"),
             "[Unit]",
             "Description=The ssh sessions that netroam keeps connected",
+            "Documentation=man:netroam-up(1)",
             "",
             "[Service]",
             "Type=notify",
@@ -142,7 +182,7 @@ impl Service {
             words.into_iter().map(str::to_owned).collect::<Vec<_>>()
         };
         Self {
-            path: config.join("systemd/user").join(UNIT),
+            path: folder.join(UNIT),
             text,
             start: vec![
                 systemctl(&["daemon-reload"]),
@@ -153,20 +193,24 @@ impl Service {
         }
     }
 
-    /// An agent of launchd's, below this home directory (launchd.plist(5), launchctl(1)).
-    fn of_launchd(program: &str, home: &Path) -> Self {
+    /// An agent of launchd's, in this directory (launchd.plist(5), launchctl(1)). What it says on stderr goes to `log`; without one it is
+    /// lost, for launchd knows no home in a path, and only netroam's own log remains.
+    fn of_launchd(program: &str, by: &str, folder: &Path, log: Option<&Path>) -> Self {
         let escaped = |text: &str| {
             text.replace('&', "&amp;")
                 .replace('<', "&lt;")
                 .replace('>', "&gt;")
         };
-        let (program, log) = (
-            escaped(program),
-            escaped(&home.join("Library/Logs/netroam.log").to_string_lossy()),
-        );
+        let program = escaped(program);
+        let log = log.map_or_else(String::new, |log| {
+            format!(
+                "    <key>StandardErrorPath</key>\n    <string>{}</string>\n",
+                escaped(&log.to_string_lossy())
+            )
+        });
         let text = format!(
             r#"<?xml version="1.0" encoding="UTF-8"?>
-<!-- Written by `netroam service install`. -->
+<!-- {by} -->
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
 <plist version="1.0">
 <dict>
@@ -184,15 +228,11 @@ impl Service {
         <key>SuccessfulExit</key>
         <false/>
     </dict>
-    <key>StandardErrorPath</key>
-    <string>{log}</string>
-</dict>
+{log}</dict>
 </plist>
 "#
         );
-        let path = home
-            .join("Library/LaunchAgents")
-            .join(format!("{LABEL}.plist"));
+        let path = folder.join(format!("{LABEL}.plist"));
         let domain = format!("gui/{}", Uid::current());
         let launchctl = |words: &[&str]| {
             let words = [&["launchctl"], words].concat();
@@ -227,6 +267,13 @@ impl Service {
         fs::write(&self.path, &self.text).with_context(context)?;
         Ok(written)
     }
+}
+
+/// The path as a file of UTF-8 can name it.
+fn utf8(program: &Path) -> Result<&str> {
+    program
+        .to_str()
+        .with_context(|| format!("{} cannot be named in a file of UTF-8", program.display()))
 }
 
 /// What is in the file; none if there is none.
@@ -269,7 +316,12 @@ mod tests {
 
     #[test]
     fn an_agent_is_a_property_list_that_names_the_program_whatever_it_is_called() {
-        let service = Service::of_launchd("/opt/a & b/netroam", Path::new("/Users/me"));
+        let service = Service::of_launchd(
+            "/opt/a & b/netroam",
+            BY_INSTALL,
+            Path::new("/Users/me/Library/LaunchAgents"),
+            Some(Path::new("/Users/me/Library/Logs/netroam.log")),
+        );
         assert_eq!(
             service.path,
             Path::new("/Users/me/Library/LaunchAgents/netroam.up.plist")
@@ -288,8 +340,17 @@ mod tests {
     }
 
     #[test]
+    fn an_agent_of_a_package_names_nobodys_home() {
+        let folder = Path::new("/Library/LaunchAgents");
+        let service = Service::of_launchd("/usr/local/bin/netroam", BY_PACKAGE, folder, None);
+        assert!(!service.text.contains("StandardErrorPath"));
+        assert!(service.text.ends_with("    </dict>\n</dict>\n</plist>\n"));
+    }
+
+    #[test]
     fn a_unit_quotes_what_systemd_would_read() {
-        let service = Service::of_systemd("/opt/100% \"of\" $HOME/netroam", Path::new("/c"));
+        let program = "/opt/100% \"of\" $HOME/netroam";
+        let service = Service::of_systemd(program, BY_INSTALL, Path::new("/c"));
         assert!(
             service
                 .text
@@ -302,7 +363,11 @@ mod tests {
     #[test]
     fn what_a_person_changed_is_replaced_only_when_that_is_said() {
         let home = tempfile::tempdir().unwrap();
-        let service = Service::of_systemd("/usr/bin/netroam", home.path());
+        let service = Service::of_systemd(
+            "/usr/bin/netroam",
+            BY_INSTALL,
+            &home.path().join("systemd/user"),
+        );
         assert_eq!(service.write(false).unwrap(), Written::New);
         assert_eq!(service.write(false).unwrap(), Written::Same);
         fs::write(&service.path, "mine").unwrap();
