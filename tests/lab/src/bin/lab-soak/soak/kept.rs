@@ -1,4 +1,4 @@
-//! What is kept through it: two sessions, and three tunnels.
+//! What is kept through it: two sessions, one that two laptops want, and three tunnels.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,8 +10,10 @@ use anyhow::{Context, Result, ensure};
 use netroam_lab::{Client, Lab, Mux, Piped, Proc, Terminal};
 use nix::sys::signal::Signal;
 
+use super::shared::{self, Shared};
+
 /// How long everything may take to be usable after the last move.
-const SOON: Duration = Duration::from_secs(60);
+pub(super) const SOON: Duration = Duration::from_secs(60);
 /// The ports of the forwards, here and there.
 const PORTS: [u16; 2] = [8001, 8002];
 const REMOTE_PORT: u16 = 9001;
@@ -30,6 +32,7 @@ struct Attached {
 /// Everything.
 pub(super) struct Kept {
     sessions: Vec<Attached>,
+    shared: Shared,
     up: Piped,
     netroam: PathBuf,
 }
@@ -65,6 +68,7 @@ impl Kept {
         let up = lab.piped(&[netroam.as_os_str(), "up".as_ref()], &[])?;
         let mut kept = Self {
             sessions,
+            shared: Shared::start(lab, netroam)?,
             up,
             netroam: netroam.to_owned(),
         };
@@ -80,6 +84,7 @@ impl Kept {
             session.talk(number)?;
         }
         let taken = begun.elapsed();
+        self.shared.check()?;
         for port in PORTS {
             let script = format!("exec 3<>/dev/tcp/127.0.0.1/{port} && head -c 7 <&3");
             let mut piped = lab.piped(&["bash", "-c", &script], &[])?;
@@ -120,6 +125,8 @@ impl Kept {
                     let word = |field: &str| Some(session[field].as_str()?.to_owned());
                     Some((word("id")?, word("state")?))
                 })
+                // That one may be elsewhere.
+                .filter(|(id, _)| !id.ends_with(shared::NAME))
                 .collect();
             Ok(states.len() == 5 && states.values().all(|state| state == "attached"))
         });
@@ -155,6 +162,7 @@ impl Kept {
             );
             lines += heard.len();
         }
+        self.shared.end()?;
         self.up.signal(Signal::SIGTERM)?;
         let status = self.up.wait_exit(SOON)?;
         ensure!(status.code() == Some(0), "up ended with {status}");
@@ -213,7 +221,7 @@ impl Attached {
     }
 }
 
-fn eventually(what: &str, mut there: impl FnMut() -> Result<bool>) -> Result<()> {
+pub(super) fn eventually(what: &str, mut there: impl FnMut() -> Result<bool>) -> Result<()> {
     let deadline = Instant::now() + SOON;
     while !there()? {
         ensure!(Instant::now() < deadline, "waited for {what} for {SOON:?}");

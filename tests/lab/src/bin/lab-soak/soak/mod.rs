@@ -6,6 +6,7 @@
 mod kept;
 mod moves;
 mod samples;
+mod shared;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -111,7 +112,7 @@ fn run(choices: &Choices) -> Result<()> {
     let minutes = begun.elapsed().as_secs_f64() / 60.0;
     println!(
         "{} moves in {minutes:.0} min, seed {}: {lines} lines typed in two sessions, none missed, none repeated, no session began anew; \
-         three tunnels; all usable {:.2} s after the last move (median; {:.2} s at most)",
+         a third session went to and fro between two laptops at their persons' word alone; three tunnels; all usable {:.2} s after the last move (median; {:.2} s at most)",
         choices.moves,
         choices.seed,
         back[back.len() / 2],
