@@ -12,10 +12,10 @@ use crate::record::Day;
 /// `netroam history [HOST] [--since TIME] [--json | --plot[=FILE.svg]]`
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-        netroam history                          every outage of the last 7 days\n  \
-        netroam history gw1 --since 2026-11-20   those of gw1 since that day\n  \
-        netroam history --plot --since 12h       what each session was doing when\n  \
-        netroam history --plot=week.svg          the same as a picture\n\n\
+        netroam history                         every outage of 7 days\n  \
+        netroam history gw1 --since 2026-11-20  those of gw1 since that day\n  \
+        netroam history --plot --since 12h      what each session did when\n  \
+        netroam history --plot=week.svg         the same as a picture\n\n\
         docs/history.md says how outages are counted.")]
 pub struct History {
     /// Since when: so many minutes, hours, days or weeks ago, or a day

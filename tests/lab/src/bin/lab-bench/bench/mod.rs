@@ -113,7 +113,9 @@ fn run() -> Result<()> {
             .iter()
             .filter(|word| all.iter().any(|name| name.starts_with(&***word)))
             .collect();
-        words.is_empty() || words.iter().any(|word| name.starts_with(&***word))
+        // The whole name is that one's alone.
+        let meant = |word: &str| name == word || !all.contains(&word) && name.starts_with(word);
+        words.is_empty() || words.iter().any(|word| meant(word))
     };
     let scenario_names: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
     let how_names: Vec<_> = hows.iter().map(|how| how.name).collect();
