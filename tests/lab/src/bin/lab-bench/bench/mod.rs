@@ -173,6 +173,17 @@ fn run() -> Result<()> {
     if choices.publish {
         publish::write(&report, &scenarios, &hows, &choices)?;
     }
+    let failed: usize = scenarios
+        .iter()
+        .flat_map(|scenario| {
+            report
+                .rtts(scenario.name)
+                .into_iter()
+                .map(|rtt| (scenario.name, rtt))
+        })
+        .map(|(scenario, rtt)| report.failed(scenario, rtt, "netroam").0)
+        .sum();
+    ensure!(failed == 0, "netroam failed {failed} runs");
     Ok(())
 }
 
