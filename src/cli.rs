@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 mod choice;
 mod connections;
+mod doctor;
+mod history;
 mod hosts;
 mod sessions;
 mod setup;
@@ -13,6 +15,8 @@ mod watch;
 
 pub use choice::{ContextChoice, DialChoice, EventsChoice, ScrollbackChoice};
 pub use connections::{Dial, Guard, Sweep};
+pub use doctor::Doctor;
+pub use history::{History, Since};
 pub use hosts::{Events, Forget, Why};
 pub use sessions::{Ls, Names, Status, Up};
 pub use setup::{ConfigVerb, Man, ServiceVerb};
@@ -50,8 +54,12 @@ pub enum Verb {
     Watch(Watch),
     /// Say how a host is reached now, what is wanted, and what its sessions do and did
     Why(Why),
+    /// Say what netroam needs and what it found, here and on a host, and what to do about it
+    Doctor(Doctor),
     /// Print what the operating system says of the network, as it comes, and what a look makes of it
     Events(Events),
+    /// Tell the outages of the last days: when, how long, why, and who took how long
+    History(History),
     /// Drop what was learnt of a host: its addresses, and how it was last reached
     Forget(Forget),
     /// Keep the sessions that the configuration names, without a terminal
@@ -113,6 +121,9 @@ pub enum Verb {
     /// Pass the dialled connection to ssh, which runs this by itself
     #[command(hide = true)]
     HandOver,
+    /// See whether the system tells of a change, in a network of its own; doctor runs this by itself
+    #[command(hide = true)]
+    EventTrial,
     /// Print what a word may be, for the scripts that completion prints
     #[command(hide = true)]
     Complete {

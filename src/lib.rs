@@ -11,6 +11,7 @@
 //! - [`alert`]: the user's own commands, and the desktop's notification, when a person is needed.
 //! - [`learnt`]: what the last good runs taught of a host.
 //! - [`journal`]: what happened to a host's sessions, kept for `netroam why`.
+//! - [`history`]: outages, and what each session was doing when, from the journal; no IO, no clock.
 //! - [`guard`]: connections of other ssh processes: found or handed over, judged, ended.
 //! - [`control`]: the socket on which a running netroam tells how its session is.
 //! - [`record`]: moments, paths and states as other programs read them.
@@ -29,6 +30,7 @@ pub mod dirs;
 pub mod driver;
 mod file_name;
 pub mod guard;
+pub mod history;
 pub mod journal;
 pub mod learnt;
 pub mod log;

@@ -11,7 +11,10 @@ use std::{
 use anyhow::{Context as _, Result};
 use tracing::{Level, level_filters::LevelFilter};
 
-use crate::dirs::{self, Unusable};
+use crate::{
+    dirs::{self, Unusable},
+    report,
+};
 
 /// A log that has grown beyond this starts anew when netroam starts; the one before is kept beside it.
 const LARGEST: u64 = 4 << 20;
@@ -50,6 +53,21 @@ pub fn start(level: Option<Level>, file: Option<&Path>) -> Result<()> {
         "netroam starts"
     );
     Ok(())
+}
+
+/// The same for what goes on without a log: where it cannot be written (a full disk, a home that is read-only) one line says so. One that was
+/// asked for by name must be there.
+///
+/// # Errors
+/// The `file` cannot be opened, or `NETROAM_LOG` is no level.
+pub fn start_where_possible(level: Option<Level>, file: Option<&Path>) -> Result<()> {
+    match (start(level, file), file) {
+        (Err(error), None) if error.downcast_ref::<io::Error>().is_some() => {
+            report::line(&report::plain(&format!("{error:#}; going on without one")));
+            Ok(())
+        }
+        (started, _) => started,
+    }
 }
 
 fn open(path: &Path) -> io::Result<fs::File> {

@@ -15,6 +15,10 @@ use crate::{
     supervisor::{Exit, Need, Reason, Status},
 };
 
+mod calendar;
+
+pub use calendar::Day;
+
 /// A moment of the wall clock, to the millisecond; written as RFC 3339 in UTC: `2026-11-22T19:14:00.123Z`.
 ///
 /// For people and other programs; no decision is taken from it.
@@ -131,6 +135,20 @@ impl Zone {
         at.checked_to_offset(self.0.unwrap_or_else(local))
             .unwrap_or(at)
     }
+}
+
+/// Who opens the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Connects {
+    /// netroam.
+    Netroam,
+    /// ssh, because the configuration says `dial = "ssh"`.
+    SshAsAsked,
+    /// ssh, over its jump hosts.
+    ProxyJump,
+    /// ssh, by a program of the user's: what it connects to is not known.
+    ProxyCommand,
 }
 
 /// A path, without what means nothing outside this moment.

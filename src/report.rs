@@ -19,9 +19,11 @@ use crate::{
 };
 
 mod choice;
+pub mod doctor;
 mod exits;
 mod guarded;
 mod hint;
+pub mod history;
 mod misread;
 mod network;
 mod notice;
@@ -98,11 +100,13 @@ pub fn error(error: &anyhow::Error) {
     }
 }
 
-/// What is printable of `text`: control characters, escape sequences among them, are shown and not sent.
+/// What is printable of `text`: control characters, escape sequences among them, and those that turn the direction of a line (UAX #9, 2) are
+/// shown and not sent.
 pub fn plain(text: &str) -> String {
+    let turns = |char| matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars()
         .map(|char| {
-            if char.is_control() {
+            if char.is_control() || turns(char) {
                 char::REPLACEMENT_CHARACTER
             } else {
                 char

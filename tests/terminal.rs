@@ -348,7 +348,7 @@ fn the_status_line_is_redrawn_in_place() {
         "\r\x1b[Knetroam: gw1: reachable again via tun0\r\n\r\x1b[Kgw1: dialling"
     );
     status.clear().unwrap();
-    assert_eq!(pty.seen(), "\r\x1b[K");
+    assert_eq!(pty.seen(), "\r\x1b[J");
     status.clear().unwrap();
     status.redraw().unwrap();
     assert_eq!(pty.seen(), "");
@@ -366,7 +366,7 @@ fn half_a_line_of_a_run_is_not_written_over() {
     status.below();
     status.clear().unwrap();
     status.line("gw1: ended").unwrap();
-    assert_eq!(pty.seen(), "\r\x1b[K\r\r\ngw1: ended\r\n");
+    assert_eq!(pty.seen(), "\r\x1b[J\r\r\n\x1b[Kgw1: ended\r\n");
 }
 
 #[test]

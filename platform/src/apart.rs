@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    os::fd::OwnedFd,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -11,7 +12,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::process::{self, Change, Pid, Signal};
+use crate::{
+    process::{self, Change, Pid, Signal},
+    readable::Readable,
+};
 
 /// A child that [`process::spawn_apart`] started with `/dev/null` for its input and output. On drop it is killed with its process group,
 /// unless its end was seen.
@@ -41,6 +45,25 @@ impl Apart {
             children,
             reaped: false,
         })
+    }
+
+    /// Starts it with its output in a pipe of ours; its standard error is as the command has it.
+    ///
+    /// # Errors
+    /// As for [`process::spawn`], and those of pipe(2).
+    ///
+    /// # Panics
+    /// As for [`Self::start`].
+    pub fn heard(mut command: Command) -> io::Result<(Self, Readable)> {
+        let children = signal(SignalKind::child())?;
+        let (ours, its) = io::pipe()?;
+        command.stdin(Stdio::null()).stdout(its);
+        let child = Self {
+            pid: process::spawn_apart(command)?,
+            children,
+            reaped: false,
+        };
+        Ok((child, Readable::new(OwnedFd::from(ours))?))
     }
 
     /// Its number.

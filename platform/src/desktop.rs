@@ -28,9 +28,46 @@ use script::Script as Screen;
 /// How long the desktop may take for one change: a notification service that the bus has to start first needs seconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long the desktop may take to say whether it could.
+const ASKING: Duration = Duration::from_secs(2);
+
 /// After so many changes in a row without an answer the desktop is told nothing more: where a bus itself hangs, each has left a thread
 /// behind in which zbus connects.
 const MOST_UNANSWERED: u32 = 3;
+
+/// Whether a notification would be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// By this service or program.
+    By(String),
+    /// There is a bus, and no notification service on it, nor one that it could start.
+    Nobody,
+    /// This environment belongs to no desktop.
+    NoDesktop,
+    /// The desktop does not answer, for this reason.
+    Unanswered(String),
+    /// netroam was built without notifications.
+    NotBuilt,
+}
+
+/// Whether the desktop that this environment belongs to would show one. It shows none, starts nothing, and takes at most two seconds.
+///
+/// # Panics
+/// Outside a tokio runtime that has IO and time enabled.
+pub async fn shows(variable: impl Fn(&str) -> Option<OsString>) -> Shows {
+    if cfg!(not(feature = "notify")) {
+        return Shows::NotBuilt;
+    }
+    let Some(screen) = Screen::found(variable) else {
+        return Shows::NoDesktop;
+    };
+    match timeout(ASKING, screen.answers()).await {
+        Ok(Ok(Some(by))) => Shows::By(by),
+        Ok(Ok(None)) => Shows::Nobody,
+        Ok(Err(error)) => Shows::Unanswered(error.to_string()),
+        Err(_) => Shows::Unanswered("no answer within two seconds".into()),
+    }
+}
 
 /// What a notification says, as plain text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +94,9 @@ pub struct Desktop {
 trait Show: Send + 'static {
     /// Why it could not.
     type Error: Display;
+
+    /// Who would show one; `None` if nobody.
+    fn answers(&self) -> impl Future<Output = Result<Option<String>, Self::Error>> + Send;
 
     /// Shows this in place of what was shown before, or takes that away. When it fails or is given up, what was shown is out of reach.
     fn change(

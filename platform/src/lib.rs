@@ -6,6 +6,8 @@
 //! | question | answer |
 //! |---|---|
 //! | did something change? | [`Events`] of [`Event`]: a reason to look, never the new state itself |
+//! | would it be heard? | [`trial`], one harmless event in a network of one's own |
+//! | who tells of a sleep? | [`SleepSource`] |
 //! | is it awake for its user? | [`Dark`] of [`Events::dark`] |
 //! | what is there? | [`Snapshot`]: interfaces, addresses and flags at one moment |
 //! | how is a destination reached now? | [`Lookup`] of a [`Query`]: the kernel's own answer |
@@ -15,7 +17,7 @@
 //! | what became of a child? | [`process::reap`]; [`process::spawn`] ties its life to ours |
 //! | which connections do others of this user's processes have? | [`others::running`], [`others::Watch`], [`others::end`] |
 //! | has it ended? | [`apart::Apart`], a child that is waited for and leaves nothing behind |
-//! | who looks elsewhere? | [`desktop::Desktop`], which shows a notification |
+//! | who looks elsewhere? | [`desktop::Desktop`], which shows a notification; [`desktop::shows`], whether it could |
 //! | who gets this socket? | [`handover`], the way ssh takes it |
 //! | is there something to read? | [`readable::Readable`], without a flag that others would see |
 //! | what does ssh say to a terminal? | [`pty::open`], whose other side is read here |
@@ -39,8 +41,10 @@ pub mod process;
 pub mod pty;
 pub mod readable;
 mod service;
+mod sleep;
 mod snapshot;
 pub mod tcp;
+pub mod trial;
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -60,6 +64,7 @@ pub use event::{Event, Lost};
 pub use network::{Events, Look, Network, Source};
 pub use path::{Lookup, NoPath, Path, Query};
 pub use service::{SERVICES, Services};
+pub use sleep::{SleepSource, sleep_source};
 pub use snapshot::{Interface, Snapshot};
 
 #[cfg(all(test, target_os = "linux"))]

@@ -8,7 +8,7 @@ use super::{ContextChoice, DialChoice, EventsChoice, Logging, ScrollbackChoice, 
 use crate::supervisor::Via;
 
 /// `netroam watch [netroam options] [any ssh option] [user@]HOST [COMMAND…]`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(
     override_usage = "netroam watch [NETROAM OPTIONS] [ANY SSH OPTION] [USER@]HOST [COMMAND...]",
     after_help = "Examples:\n  \

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{Read as _, Seek as _, Write as _},
+    io::{self, Read as _, Seek as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -27,7 +27,7 @@ pub(super) fn run(guard: &Guard) -> Result<ExitCode> {
         Err(error) => return Ok(usage(&format!("{error:#}"), CHECK)),
     };
     let events = configuration.defaults.events.unwrap_or_default();
-    log::start(guard.logging.level, guard.logging.file.as_deref())?;
+    log::start_where_possible(guard.logging.level, guard.logging.file.as_deref())?;
     let directory = directory()?;
     handover::private(&directory).with_context(|| format!("cannot use {}", directory.display()))?;
     let Some(_lock) = lock(&directory)? else {
@@ -47,6 +47,23 @@ pub(super) fn directory() -> Result<PathBuf> {
         base.runtime_dir().as_deref(),
         &dirs::state()?,
     ))
+}
+
+/// The process of the guard that runs, if one does.
+pub(super) fn running(directory: &Path) -> Result<Option<String>> {
+    let path = directory.join("guard.lock");
+    let mut file = match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.with_context(|| format!("cannot open {}", path.display()))?,
+    };
+    let mut holder = String::new();
+    file.read_to_string(&mut holder)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    match Flock::lock(file, FlockArg::LockSharedNonblock) {
+        Ok(_) => Ok(None),
+        Err((_, Errno::EWOULDBLOCK)) => Ok(Some(holder.trim().to_owned())),
+        Err((_, error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+    }
 }
 
 /// Makes sure that it is the only one; says so if it is not.

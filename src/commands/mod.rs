@@ -12,7 +12,7 @@ use crate::{
     dirs,
     learnt::Store,
     report,
-    ssh::{Args, Version, args::BadArgs, split},
+    ssh::{Args, Version, args::BadArgs, split, version::NEEDED},
 };
 
 mod ask;
@@ -22,10 +22,12 @@ mod choose;
 mod completion;
 mod config;
 mod dial;
+mod doctor;
 mod events;
 mod follow;
 mod forget;
 mod guard;
+mod history;
 mod man;
 mod notify;
 mod order;
@@ -55,7 +57,7 @@ pub fn run() -> ExitCode {
         }
         Some("autossh") => return autossh::run(&words[0], &words[2..]),
         Some("complete") => completion::complete(&words[2..]),
-        Some(verb @ ("watch" | "why")) => ssh_words(verb, &words[2..], Said::Verb),
+        Some(verb @ ("watch" | "why" | "doctor")) => ssh_words(verb, &words[2..], Said::Verb),
         Some(_) | None => match words.get(1) {
             // `netroam HOST …` is `netroam watch HOST …`.
             Some(first) if !verb::is_ours(first) => ssh_words("watch", &words[1..], Said::Not),
@@ -82,12 +84,16 @@ enum Said {
 /// ssh's options have one dash and may stand among netroam's: they are told apart before clap reads netroam's.
 fn ssh_words(name: &str, words: &[OsString], said: Said) -> anyhow::Result<ExitCode> {
     let ssh = OsString::from("ssh");
-    let version = Version::of(&ssh)?;
+    let version = match Version::of(&ssh) {
+        // That is for the doctor to say.
+        Err(_) if name == "doctor" => NEEDED,
+        version => version?,
+    };
     let cli = Cli::command();
     let Some(verb) = cli.find_subcommand(name) else {
         unreachable!("the verb is one of ours");
     };
-    let split = match split::split(words, verb, version) {
+    let split = match split::split(words, verb, version, name == "watch") {
         Ok(split) => split,
         Err(error) => {
             let (line, hint) = report::bad_words(&error, name);
@@ -116,6 +122,8 @@ fn ssh_words(name: &str, words: &[OsString], said: Said) -> anyhow::Result<ExitC
         watch::run(watch, &ssh, version)
     } else if let Verb::Why(why) = &verb {
         why::run(why, &ssh, version)
+    } else if let Verb::Doctor(doctor) = &verb {
+        doctor::run(doctor, &ssh, version)
     } else {
         unreachable!("the verb was {name}")
     }
@@ -140,10 +148,15 @@ fn parse(words: impl IntoIterator<Item = OsString>, verb: Option<&str>) -> Resul
 
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {
-        Verb::Watch(_) | Verb::Why(_) | Verb::Autossh(_) | Verb::Complete { .. } => {
+        Verb::Watch(_)
+        | Verb::Why(_)
+        | Verb::Doctor(_)
+        | Verb::Autossh(_)
+        | Verb::Complete { .. } => {
             unreachable!("these are read on their own")
         }
         Verb::Events(events) => events::run(&events),
+        Verb::History(history) => history::run(&history),
         Verb::Forget(forget) => forget::run(&forget, &Store::new(&dirs::state()?)),
         Verb::Dial(dial) => dial::run(&dial),
         Verb::Guard(guard) => guard::run(&guard),
@@ -157,6 +170,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Completion { shell } => completion::run(shell),
         Verb::Man(man) => man::run(&man),
         Verb::Config { what } => config::run(&what),
+        Verb::EventTrial => doctor::event_trial(),
         Verb::HandOver => connect::handover::fetch().map(|()| ExitCode::SUCCESS),
     }
 }

@@ -17,7 +17,7 @@ use crate::{
 
 /// Ends what is dead, or says what is there.
 pub(super) fn run(sweep: &Sweep) -> Result<ExitCode> {
-    log::start(sweep.logging.level, sweep.logging.file.as_deref())?;
+    log::start_where_possible(sweep.logging.level, sweep.logging.file.as_deref())?;
     let runtime = super::runtime()?;
     let looked = runtime.block_on(look());
     runtime.shutdown_background();

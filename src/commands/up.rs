@@ -34,7 +34,7 @@ const PLACE: &str = "netroam up";
 pub(super) fn run(up: &Up) -> Result<ExitCode> {
     let ssh = OsString::from("ssh");
     let version = Version::of(&ssh)?;
-    log::start(up.logging.level, up.logging.file.as_deref())?;
+    log::start_where_possible(up.logging.level, up.logging.file.as_deref())?;
     let base = choose_base_strategy().context("cannot find the home directory")?;
     let directory = Claims::directory(base.runtime_dir().as_deref(), &dirs::state()?);
     let mut plan = Configured {

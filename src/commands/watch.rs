@@ -64,7 +64,7 @@ pub(super) fn run(watch: &Watch, ssh: &OsStr, version: Version) -> Result<ExitCo
         }
         Err(error) => return Ok(usage(&error.to_string(), HELP)),
     };
-    log::start(watch.logging.level, watch.logging.file.as_deref())?;
+    log::start_where_possible(watch.logging.level, watch.logging.file.as_deref())?;
     // One thread, the main one: its end is what ends ssh when netroam is killed.
     let runtime = super::runtime()?;
     let host = report::plain(&args.destination.to_string_lossy());
@@ -141,7 +141,7 @@ pub(super) fn session(
             "ssh -G HOST shows what ssh makes of it".into(),
         )
     })?;
-    let keeper = keeper(watch, preferences, &args, &config)?;
+    let keeper = keeper(watch, preferences, &args, &config, Streams::ours())?;
     let base = choose_base_strategy().context("cannot find the home directory")?;
     let directory = Claims::directory(base.runtime_dir().as_deref(), &dirs::state()?);
     let claims = Claims::new(&directory, &config.user, &config.hostname, config.port)?;
@@ -216,16 +216,39 @@ pub(super) fn session(
     })
 }
 
+/// Which of the standard streams are a terminal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Streams {
+    pub(super) input: bool,
+    pub(super) output: bool,
+}
+
+impl Streams {
+    /// As on a terminal, wherever this is.
+    pub(super) const TERMINAL: Self = Self {
+        input: true,
+        output: true,
+    };
+
+    fn ours() -> Self {
+        Self {
+            input: stdin().is_terminal(),
+            output: stdout().is_terminal(),
+        }
+    }
+}
+
 /// What keeps the work: a login in a terminal gets screen or tmux; whatever has a command of its own, or no terminal, gets nothing.
-fn keeper(
+pub(super) fn keeper(
     watch: &Watch,
     preferences: &Preferences,
     args: &Args,
     config: &Config,
+    streams: Streams,
 ) -> Result<Option<Mux>, Refusal> {
-    let login = config.is_login(args, stdin().is_terminal());
+    let login = config.is_login(args, streams.input);
     let named = watch.session.is_some() || watch.take_over;
-    let terminal = stdin().is_terminal() && stdout().is_terminal();
+    let terminal = streams.input && streams.output;
     let control_mode = |choice| choice == Some(ContextChoice::TmuxCc);
     if control_mode(watch.context.or(preferences.context.filter(|_| login))) {
         if watch.scrollback.is_some() {
@@ -269,7 +292,7 @@ fn keeper(
 }
 
 /// Claims the session's name on this laptop.
-fn context(
+pub(super) fn context(
     watch: &Watch,
     preferences: &Preferences,
     claims: &Claims,
@@ -323,7 +346,7 @@ fn open_log(path: &Path) -> Result<File> {
 }
 
 /// What ssh would have honoured when connecting, and netroam has to, because it connects.
-fn target(config: &Config) -> Result<Target, Refusal> {
+pub(super) fn target(config: &Config) -> Result<Target, Refusal> {
     let bind_address = match &config.bind_address {
         None => None,
         Some(text) => Some(text.parse().map_err(|_| {

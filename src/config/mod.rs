@@ -63,6 +63,9 @@ pub struct Preferences {
     pub notify: Option<bool>,
 }
 
+/// Where a file is, and what it says or all that is wrong in it.
+pub type Checked = (PathBuf, std::result::Result<Configuration, Vec<Problem>>);
+
 impl Configuration {
     /// Reads `file`, or the user's own if none is given; where the user has none, everything is at its default.
     ///
@@ -91,13 +94,20 @@ impl Configuration {
     ///
     /// # Errors
     /// As for reading it; also if there is no file at all.
-    pub fn check(
-        file: Option<&Path>,
-        version: Version,
-    ) -> Result<(PathBuf, std::result::Result<Self, Vec<Problem>>)> {
-        let Some((path, text)) = text(file)? else {
+    pub fn check(file: Option<&Path>, version: Version) -> Result<Checked> {
+        Self::check_if_there(file, version)?.with_context(|| {
             let path = default_path().unwrap_or_default();
-            bail!("there is no configuration {}", path.display());
+            format!("there is no configuration {}", path.display())
+        })
+    }
+
+    /// The same; `None` where none was asked for, and the user has none.
+    ///
+    /// # Errors
+    /// A file that was asked for and is not there, and one that cannot be read.
+    pub fn check_if_there(file: Option<&Path>, version: Version) -> Result<Option<Checked>> {
+        let Some((path, text)) = text(file)? else {
+            return Ok(None);
         };
         let checked = Self::parse(&text).and_then(|configuration| {
             let problems = check::sessions(&text, &configuration, version);
@@ -107,7 +117,7 @@ impl Configuration {
                 Err(problems)
             }
         });
-        Ok((path, checked))
+        Ok(Some((path, checked)))
     }
 
     /// Reads the text of a file.

@@ -26,7 +26,7 @@ pub const VARIABLE: &str = "NETROAM_HANDOVER";
 
 /// The longest path of a Unix socket that every system takes, without its final zero (`sun_path`: 104 bytes on macOS, 108 on
 /// Linux).
-const LONGEST: usize = 103;
+pub(crate) const LONGEST: usize = 103;
 
 /// Where a session gives its socket away. Only programs of the same user can fetch it.
 #[derive(Debug)]

@@ -27,6 +27,18 @@ pub enum Mux {
     TmuxControl,
 }
 
+impl Mux {
+    /// Its word in remote commands, as in `--context`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Screen => "screen",
+            Self::Tmux => "tmux",
+            Self::TmuxControl => "tmux-cc",
+        }
+    }
+}
+
 /// Where what scrolled off is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scrollback {
@@ -83,12 +95,7 @@ impl Attach<'_> {
     /// It exits with the multiplexer's status (255, which is ssh's own, becomes 1), with [`TAKEN_OVER`] or with [`CONTEXT_GONE`]; the
     /// plain shell with its own.
     pub fn command(&self) -> String {
-        let mux = match self.mux {
-            Mux::Auto => "auto",
-            Mux::Screen => "screen",
-            Mux::Tmux => "tmux",
-            Mux::TmuxControl => "tmux-cc",
-        };
+        let mux = self.mux.word();
         let scrollback = match self.scrollback {
             Scrollback::Native => "native",
             Scrollback::Mux => "mux",
@@ -118,6 +125,9 @@ pub(super) const STARTED: &str =
 /// A Mac's `uname -n` follows the network that it is in, unless somebody gave it a fixed name; its local name (scutil(8)) does not.
 pub(super) const HERE: &str = "i=$(uname -n); if [ \"$(uname -s)\" = Darwin ]; then i=$(scutil --get LocalHostName 2>/dev/null) || i=mac; fi;";
 
+/// Has what `$m` names found where it is not in PATH; `h` says whether a program is there.
+pub(super) const FIND: &str = "if [ $m = auto ]; then h screen || h tmux; else h $m; fi || { PATH=$PATH:/usr/local/bin:/opt/homebrew/bin:/opt/local/bin:$HOME/bin; export PATH; };";
+
 /// Checks the rules at the head of this file, when this is compiled. `Name` and `Token` cannot have any of these characters either.
 pub(super) const fn reads_the_same_everywhere(body: &[&str]) {
     let mut line = 0;
@@ -138,7 +148,7 @@ pub(super) const fn reads_the_same_everywhere(body: &[&str]) {
 /// The body, one statement or one branch for each line. POSIX sh; dash does not take `[^…]` for a negation.
 ///
 /// - Nothing is run that a Mac lacks or has in another form: beside screen and tmux only `uname`, `ps`, `mkdir`, `ln`, `mv`, `sleep` with what POSIX
-///   gives them, `ps -o lstart=` (Linux, BSD, macOS) and `infocmp` where they are there, and `scutil` on a Mac. A `case` within `$( )` has both
+///   gives them, `stty size`, `ps -o lstart=` (Linux, BSD, macOS) and `infocmp` where they are there, and `scutil` on a Mac. A `case` within `$( )` has both
 ///   parentheses of each pattern, for the bash 3.2 that is a Mac's `sh`.
 /// - `$f.owner` says who attached last: token, process id and start time of its sshd. Without `ps -o lstart` or a writable home there is none,
 ///   and nothing but the two rules that need it is lost.
@@ -153,13 +163,15 @@ pub(super) const fn reads_the_same_everywhere(body: &[&str]) {
 ///   that of a terminal inside screen is: `screen.xterm-256color` has 21. Nothing else depends on its age: `-ls`, `-S`, `-c`, `-U`, `-X` and `-d -r
 ///   PID.NAME` are
 ///   as old, only the last column of `-ls` is read (the date before it came with 4.1), and a line of it ends in CR LF.
+/// - Without the alternate screen, screen and tmux begin by clearing the terminal's own (`ED 2`), and not every terminal puts what it clears into its
+///   history: xterm does not. So what is above the cursor is scrolled off first, line by line, by as many line feeds as it takes; the line of the cursor is empty.
 /// - `terminal-overrides[4242]` is set, not appended to, so that a long-lived tmux server does not collect one entry for each connection.
 const BODY: &[&str] = &[
     "n=$1; m=$2; s=$3; k=$4; w=$5; u=$(umask); umask 077; y=; x=; c=; g=; l=;",
     "h() { command -v $1 >/dev/null 2>&1; };",
     STARTED,
     "if [ $m = tmux-cc ]; then m=tmux; g=-CC; s=; fi;",
-    "if [ $m = auto ]; then h screen || h tmux; else h $m; fi || { PATH=$PATH:/usr/local/bin:/opt/homebrew/bin:/opt/local/bin:$HOME/bin; export PATH; };",
+    FIND,
     HERE,
     // Whose it is.
     "d=$HOME/.ssh; [ -d \"$d\" ] || mkdir -p \"$d\" 2>/dev/null; f=$d/netroam-$i-$n;",
@@ -185,6 +197,8 @@ const BODY: &[&str] = &[
     "if [ \"$m$x$s\" = screennative ]; then c=$f.screenrc; r=${SCREENRC:-$HOME/.screenrc};",
     "{ { echo \"startup_message off\"; [ -r \"$r\" ] && echo \"source $r\"; echo \"termcapinfo xterm*|rxvt*|screen*|tmux*|alacritty*|foot* ti@:te@\"; } > \"$c\"; } 2>/dev/null || c=; fi;",
     "umask $u;",
+    // What the terminal shows goes into its history.
+    "if [ -n \"$m\" ] && [ \"$s\" = native ]; then set -- $(stty size 2>/dev/null); r=$1; while [ \"$r\" -gt 1 ] 2>/dev/null; do echo; r=$((r - 1)); done; fi;",
     // Attach. The shell stays, to see afterwards whether the session was taken.
     "case $m in",
     "screen) if [ -n \"$x\" ]; then [ -n \"$SSH_AUTH_SOCK\" ] && screen -S $x -X setenv SSH_AUTH_SOCK \"$SSH_AUTH_SOCK\" </dev/null >/dev/null 2>&1 &",

@@ -1,19 +1,19 @@
 //! What is told of the session: to the journal, to a person who looks elsewhere, and to whoever asks on the control socket.
 
-use std::{env, time::Duration};
+use std::{env, net::IpAddr, time::Duration};
 
-use netroam_platform::{Path, desktop::Desktop};
+use netroam_platform::{Lookup, Path, desktop::Desktop};
 
 use super::{Session, forwards::Outcome, run::LiveRun};
 use crate::{
     alert::{Alerts, Need, Occasion},
     connect::Failure,
-    control::{self, LookFacts, RunFacts, Want},
+    control::{self, AddressFacts, LookFacts, RunFacts, Want},
     journal::{Journal, Judged, Note},
     record::{PathFacts, Stamp, State},
     report,
     ssh::{Ending, Forward},
-    supervisor::{self, Answer, Exit, Look, Notice, Reason, RunId, Status},
+    supervisor::{self, Answer, Connection, Exit, Look, Notice, Reason, RunId, Status},
 };
 
 /// Keeps account of one session.
@@ -33,6 +33,8 @@ pub(super) struct Account {
     login: Option<String>,
     /// The path that the present state is about.
     path: Option<Path>,
+    /// The path of the attached run, as it was noted last.
+    noted: Option<PathFacts>,
     look: Option<LookFacts>,
     /// How long the session was away when it began to be attached again.
     outage: Option<Duration>,
@@ -45,14 +47,13 @@ impl Account {
         let desktop = session
             .notify
             .then(|| Desktop::found(|name| env::var_os(name)));
+        let name = session.named.as_deref().or(session.name());
+        let journal = Journal::open(&session.state, &session.key, name);
+        journal.note(&Note::began());
         Self {
             host: session.host.clone(),
             named: session.named.clone(),
-            journal: Journal::open(
-                &session.state,
-                &session.key,
-                session.named.as_deref().or(session.name()),
-            ),
+            journal,
             alerts: Alerts::new(
                 &session.host,
                 session.name(),
@@ -66,6 +67,7 @@ impl Account {
             missing: Vec::new(),
             login: None,
             path: None,
+            noted: None,
             look: None,
             outage: None,
             news: true,
@@ -105,12 +107,23 @@ impl Account {
         }
     }
 
-    pub(super) fn started(&self, run: RunId) {
-        self.journal.note(&Note::started(run, self.path.as_ref()));
+    /// `asks`: this ssh may ask a person.
+    pub(super) fn started(&self, run: RunId, asks: bool) {
+        self.journal
+            .note(&Note::started(run, self.path.as_ref(), asks));
+    }
+
+    /// ssh dials by itself, and its connection will stand on this, by this look.
+    pub(super) fn assumed(&mut self, look: &Look, connection: Option<&Connection>) {
+        let answer = connection.and_then(|connection| look.paths.get(&connection.peer));
+        if let (Some(_), None, Some(Lookup::Found(path))) = (&self.login, &self.path, answer) {
+            self.path = Some(path.clone());
+        }
     }
 
     pub(super) fn attached(&mut self, run: RunId) {
         let outage = self.outage.take();
+        self.noted = self.path.as_ref().map(PathFacts::from);
         let note = Note::attached(run, self.path.as_ref(), outage);
         self.journal.note(&note);
         self.alerts.tell(Occasion::Attached { outage });
@@ -136,8 +149,16 @@ impl Account {
         }
     }
 
-    pub(super) fn answered(&mut self, run: RunId, answer: Answer) {
-        self.journal.note(&Note::answered(run, answer));
+    /// `peer`: the other end of the run's connection, where netroam has made it.
+    pub(super) fn answered(&mut self, run: RunId, answer: Answer, peer: Option<IpAddr>) {
+        let moved = peer
+            .filter(|_| answer == Answer::Alive && self.login.is_none())
+            .and_then(|peer| self.led_to(peer))
+            .filter(|path| self.noted.as_ref() != Some(path));
+        if moved.is_some() {
+            self.noted.clone_from(&moved);
+        }
+        self.journal.note(&Note::answered(run, answer, moved));
         if answer != Answer::Silent {
             self.as_ever();
         }
@@ -174,14 +195,12 @@ impl Account {
         next: Option<Duration>,
     ) -> control::Status {
         let last_was_tunnel = session.learnt.last.as_ref().is_some_and(|last| last.tunnel);
-        let seen = self.look.iter().flat_map(|look| &look.paths);
         let path = match live.map(|(_, run)| run.peer()) {
             // A connection that outlives a move is on another path than it began with.
-            Some(peer) => seen
-                .filter(|seen| Some(seen.address) == peer)
-                .find_map(|seen| seen.path.clone())
+            Some(peer) => peer
+                .and_then(|peer| self.led_to(peer))
                 .or_else(|| self.path.as_ref().map(PathFacts::from)),
-            None => seen.into_iter().find_map(|seen| seen.path.clone()),
+            None => self.seen().find_map(|seen| seen.path.clone()),
         };
         let run = live.map(|(id, run)| {
             let pid = run.pid.number().cast_unsigned();
@@ -202,6 +221,17 @@ impl Account {
             attach: session.attach_words(),
             next_ms: next.map(|next| u64::try_from(next.as_millis()).unwrap_or(u64::MAX)),
         }
+    }
+
+    fn seen(&self) -> impl Iterator<Item = &AddressFacts> {
+        self.look.iter().flat_map(|look| &look.paths)
+    }
+
+    /// The path to this address, by the last look.
+    fn led_to(&self, peer: IpAddr) -> Option<PathFacts> {
+        self.seen()
+            .filter(|seen| seen.address == peer)
+            .find_map(|seen| seen.path.clone())
     }
 
     /// The run is as it was before it was doubted: attached, or about to be.
@@ -266,7 +296,10 @@ fn occasion(status: &Status, text: &str) -> Option<Occasion> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::Hooks;
+    use crate::{
+        alert::Hooks,
+        journal::{self, Event},
+    };
 
     #[test]
     fn a_run_that_is_asked_while_it_logs_in_is_not_attached_by_its_answer() {
@@ -282,6 +315,7 @@ mod tests {
             missing: Vec::new(),
             login: None,
             path: None,
+            noted: None,
             look: None,
             outage: None,
             news: false,
@@ -293,12 +327,41 @@ mod tests {
         account.shown(&Status::Holding(Reason::PathBack));
         account.verdict(RunId(1), Judged::Probe, None);
         assert_eq!(account.state, State::Holding);
-        account.answered(RunId(1), Answer::Alive);
+        account.answered(RunId(1), Answer::Alive, None);
         assert_eq!(account.state, State::LoggingIn);
         account.attached(RunId(1));
         account.verdict(RunId(1), Judged::Probe, None);
         assert_eq!(account.state, State::Doubtful);
-        account.answered(RunId(1), Answer::Alive);
+        account.answered(RunId(1), Answer::Alive, None);
         assert_eq!(account.state, State::Attached);
+
+        // The answer came over another path than the run began with: that is noted, once.
+        let peer: IpAddr = "203.0.113.5".parse().unwrap();
+        let moved = Path {
+            index: 3,
+            interface: "cafe0".into(),
+            source: "10.0.0.7".parse().unwrap(),
+            gateway: None,
+            tunnel: false,
+        };
+        let looked = Look {
+            paths: [(peer, Lookup::Found(moved.clone()))].into(),
+            ..Look::default()
+        };
+        account.looked(&looked);
+        for _ in 0..2 {
+            account.answered(RunId(1), Answer::Alive, Some(peer));
+        }
+        let entries = journal::read(folder.path(), "gw1", 2).unwrap();
+        let paths: Vec<_> = entries
+            .into_iter()
+            .map(|entry| {
+                let Event::Answered { path, .. } = entry.event else {
+                    panic!("{}", entry.text);
+                };
+                path
+            })
+            .collect();
+        assert_eq!(paths, [Some(PathFacts::from(&moved)), None]);
     }
 }

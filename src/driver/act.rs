@@ -187,7 +187,7 @@ impl Driver {
                     questions,
                     "started ssh"
                 );
-                self.account.started(id);
+                self.account.started(id, questions);
                 self.let_hear(Heard::Started {
                     run: id,
                     pid: run.pid.number(),
@@ -276,7 +276,7 @@ impl Driver {
         self.account.verdict(id, Judged::Probe, None);
         let Some(socket) = self.runs.get(&id).and_then(LiveRun::duplicate) else {
             let answer = Answer::Unaskable;
-            self.account.answered(id, answer);
+            self.account.answered(id, answer, None);
             return self.tell(Input::Probed { run: id, answer });
         };
         self.probes += 1;

@@ -20,7 +20,7 @@ use crate::control::PREFIX;
 ///
 /// It is locked (flock(2)) for as long as this process lives. One without a lock was left by a netroam that was killed, and the next one removes it.
 #[derive(Debug)]
-pub(super) struct RunDir {
+pub(crate) struct RunDir {
     path: PathBuf,
     /// None below one that is locked.
     _lock: Option<Flock<File>>,
@@ -28,7 +28,7 @@ pub(super) struct RunDir {
 
 impl RunDir {
     /// Makes one in `base`, which is there already, and removes what killed ones left there.
-    pub(super) fn create(base: &Path) -> io::Result<Self> {
+    pub(crate) fn create(base: &Path) -> io::Result<Self> {
         sweep(base)?;
         loop {
             let path = mkdtemp(&base.join(format!("{PREFIX}XXXXXX")))?;
@@ -51,7 +51,7 @@ impl RunDir {
         Ok(Self { path, _lock: None })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -69,16 +69,7 @@ impl RunDir {
 /// # Errors
 /// It cannot be read.
 pub fn sweep(base: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(base)? {
-        let entry = entry?;
-        if !entry
-            .file_name()
-            .as_encoded_bytes()
-            .starts_with(PREFIX.as_bytes())
-        {
-            continue;
-        }
-        let path = entry.path();
+    for path in directories(base)? {
         let removed = match lock(&path) {
             Ok(Some(_lock)) => fs::remove_dir_all(&path),
             Ok(None) => Ok(()),
@@ -89,6 +80,31 @@ pub fn sweep(base: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// How many directories of netroams that were killed are in `base`.
+///
+/// # Errors
+/// It cannot be read.
+pub fn left(base: &Path) -> io::Result<usize> {
+    let free = |path: &PathBuf| matches!(lock(path), Ok(Some(_)));
+    Ok(directories(base)?.iter().filter(|path| free(path)).count())
+}
+
+/// The directories of all netroams, those of dead ones among them.
+fn directories(base: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(base)? {
+        let entry = entry?;
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(PREFIX.as_bytes())
+        {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
 }
 
 /// Locks a directory; `None` if somebody else has, or has removed it.

@@ -49,7 +49,8 @@ use tokio::{
     time::sleep,
 };
 
-pub use dir::sweep;
+pub(crate) use dir::RunDir;
+pub use dir::{left, sweep};
 pub use forwards::Outcome;
 pub use keep::keep;
 pub use many::keep_many;
@@ -71,7 +72,6 @@ use crate::{
 use account::Account;
 use background::Waiting;
 use chain::Chain;
-use dir::RunDir;
 use orders::Order;
 use queue::Place;
 use run::LiveRun;
@@ -242,7 +242,8 @@ impl Driver {
                 if let Some(live) = self.runs.get(&run) {
                     live.keep_honest(self.session.stall, self.session.config.tcp_keep_alive);
                 }
-                self.account.answered(run, answer);
+                let peer = self.runs.get(&run).and_then(LiveRun::peer);
+                self.account.answered(run, answer, peer);
                 self.tell(Input::Probed { run, answer });
             }
             Message::Greeted(run) => {
@@ -301,6 +302,7 @@ impl Driver {
         self.sight.learn(addresses.clone());
         let look = self.sight.look().await;
         let connection = sight::expected(&look, &addresses);
+        self.account.assumed(&look, connection.as_ref());
         self.tell(Input::Looked(look));
         let Some(run) = run else { return };
         if let Some(live) = self.runs.get_mut(&run) {

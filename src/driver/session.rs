@@ -82,6 +82,20 @@ pub struct Context {
     pub claim: Claim,
 }
 
+impl Context {
+    /// The remote command that attaches it.
+    pub fn command(&self, when: When) -> String {
+        let attach = Attach {
+            name: &self.name,
+            mux: self.mux,
+            scrollback: self.scrollback,
+            token: &self.token,
+            when,
+        };
+        attach.command()
+    }
+}
+
 impl Session {
     /// What its lines begin with.
     pub(super) fn label(&self) -> &str {
@@ -147,13 +161,6 @@ impl Session {
             return Some(recipe.command(when));
         }
         let context = self.context.as_ref()?;
-        let attach = Attach {
-            name: &context.name,
-            mux: context.mux,
-            scrollback: context.scrollback,
-            token: &context.token,
-            when,
-        };
-        Some(attach.command())
+        Some(context.command(when))
     }
 }

@@ -37,12 +37,13 @@ pub struct Entry {
 
 /// What happened, with the facts from which an outage can be told.
 ///
-/// An outage is what lies between [`Event::Lost`] and the next [`Event::Attached`] of the same pid. Its path before is that of the
-/// [`Event::Attached`] before it; it waited for a person in the time of each [`Event::Status`] with `person`; the path was back with the
-/// first `Status` that has a path, or at once where `Lost` has one in `to`.
+/// [`crate::history`] tells an outage from them. Entries belong together by host, pid and session; one netroam may keep a session twice, one time
+/// after the other, each of which begins with [`Event::Began`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
+    /// netroam keeps the session from now on.
+    Began,
     /// The state changed.
     Status {
         /// To this.
@@ -61,6 +62,9 @@ pub enum Event {
         /// Over this path, if known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         path: Option<PathFacts>,
+        /// It may ask a person.
+        #[serde(default, skip_serializing_if = "is_false")]
+        asks: bool,
     },
     /// ssh has authenticated.
     Attached {
@@ -69,7 +73,7 @@ pub enum Event {
         /// Over this path, if known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         path: Option<PathFacts>,
-        /// So long after the loss, if there was one.
+        /// Its login began so long after the loss, if there was one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         outage_ms: Option<u64>,
     },
@@ -104,11 +108,17 @@ pub enum Event {
         run: u64,
         /// True if it lives, false if nothing came, `None` if it cannot be asked.
         alive: Option<bool>,
+        /// It lives, and stands on this path now, which is another one than before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<PathFacts>,
     },
     /// The session is lost for now.
     Lost {
         /// Why: [`reason_word`].
         reason: String,
+        /// Why, for people, where the text says more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
         /// The path that was left, where the reason has it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<PathFacts>,
@@ -163,6 +173,11 @@ pub struct Note {
 }
 
 impl Note {
+    /// For the beginning of a session.
+    pub fn began() -> Self {
+        Self::new(Event::Began, "netroam begins")
+    }
+
     /// For `Action::Show`. `host` is the one of the terminal's lines.
     pub fn status(host: &str, status: &Status) -> Self {
         let state = State::of(status);
@@ -183,24 +198,29 @@ impl Note {
                 ..
             } => {
                 let (from, to) = paths_of(reason);
+                let notice = report::notice(host, notice);
+                let text = about(host, &notice);
+                let why = kept(&report::reason_text(reason));
                 let event = Event::Lost {
                     reason: reason_word(reason).into(),
+                    why: (why != text).then_some(why),
                     from: facts(from),
                     to: facts(to),
                     in_doubt: *input_in_doubt,
                 };
-                Some(Self::new(event, about(host, &report::notice(host, notice))))
+                Some(Self::new(event, text))
             }
             Notice::Details { .. } => None,
         }
     }
 
-    /// For `Action::Start`, once ssh runs.
-    pub fn started(run: RunId, path: Option<&Path>) -> Self {
+    /// For `Action::Start`, once ssh runs; `asks`: it may ask a person.
+    pub fn started(run: RunId, path: Option<&Path>, asks: bool) -> Self {
         let over = path.map_or_else(String::new, |path| format!(" via {path}"));
         let event = Event::Started {
             run: run.0,
             path: facts(path),
+            asks,
         };
         Self::new(event, &format!("ssh started{over}"))
     }
@@ -242,8 +262,8 @@ impl Note {
         Self::new(event, &report::forward(forward, outcome))
     }
 
-    /// For `Input::Probed`.
-    pub fn answered(run: RunId, answer: Answer) -> Self {
+    /// For `Input::Probed`; with the path where it is another one than before.
+    pub fn answered(run: RunId, answer: Answer, path: Option<PathFacts>) -> Self {
         let (alive, text) = match answer {
             Answer::Alive => (Some(true), "the connection answers"),
             Answer::Silent => (Some(false), "the connection does not answer"),
@@ -252,7 +272,12 @@ impl Note {
                 "the connection cannot be asked: ssh opened it, or the system shows no answer",
             ),
         };
-        Self::new(Event::Answered { run: run.0, alive }, text)
+        let event = Event::Answered {
+            run: run.0,
+            alive,
+            path,
+        };
+        Self::new(event, text)
     }
 
     /// For `Input::Ended`.
@@ -300,14 +325,16 @@ impl Note {
         Self::new(event, about(host, &text))
     }
 
-    /// One line is enough: what follows the first is a hint.
-    fn new(event: Event, line: &str) -> Self {
-        let text = line.lines().next().unwrap_or_default();
-        Self {
-            event,
-            text: text.chars().take(MOST_WORDS).collect(),
-        }
+    fn new(event: Event, text: &str) -> Self {
+        let text = kept(text);
+        Self { event, text }
     }
+}
+
+/// One line is enough: what follows the first is a hint.
+fn kept(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    line.chars().take(MOST_WORDS).collect()
 }
 
 /// The line without the host in front, which the journal is about.

@@ -62,6 +62,10 @@ pub struct Config {
     pub exit_on_forward_failure: bool,
     /// What a plain ssh of this user would show: `LogLevel`, `-q` and `-v`.
     pub log_level: LogLevel,
+    /// `IdentityAgent`, as written, `none` among them; unset is `SSH_AUTH_SOCK`.
+    pub identity_agent: Option<String>,
+    /// `StrictHostKeyChecking` is such that ssh takes the key of a host that it does not know without a question.
+    pub takes_new_host_keys: bool,
     /// `HostKeyAlias`.
     pub host_key_alias: Option<String>,
     /// `StdinNull` (`-n`).
@@ -257,6 +261,11 @@ impl Config {
             log_level: values
                 .get("loglevel")
                 .map_or(LogLevel::Info, |name| LogLevel::of(name)),
+            identity_agent: values.get("identityagent").map(|value| (*value).to_owned()),
+            takes_new_host_keys: matches!(
+                values.get("stricthostkeychecking"),
+                Some(&("accept-new" | "no" | "false" | "off"))
+            ),
             host_key_alias: text("hostkeyalias"),
             stdin_null: yes("stdinnull"),
             fork_after_authentication: yes("forkafterauthentication"),

@@ -1,7 +1,7 @@
 //! netroam's own options, told from ssh's: `netroam watch [netroam options] [any ssh option] [user@]HOST [COMMAND…]`.
 //!
 //! netroam's are long, ssh has only short ones, so a word alone says whose it is. They may come in any order before the host; after it
-//! everything belongs to ssh. What is split off goes to clap: `["netroam", "watch", own…, "--", ssh…]`, with a trailing
+//! everything belongs to ssh, save where no command may follow: then netroam's may stand there, too. What is split off goes to clap: `["netroam", "watch", own…, "--", ssh…]`, with a trailing
 //! `Vec<OsString>` for ssh's words, so that clap stays the one description of netroam's options (help, completion, values).
 
 use std::{
@@ -61,7 +61,8 @@ pub enum BadSplit {
     Ssh(#[from] BadArgs),
 }
 
-/// Splits the words after the verb; `verb` is its clap command, which knows netroam's own options.
+/// Splits the words after the verb; `verb` is its clap command, which knows netroam's own options. `commands`: it runs a command on the host, whose
+/// words may be anything.
 ///
 /// # Errors
 /// [`BadSplit`] for a long option that is not netroam's, and for an option letter that is not ssh's.
@@ -69,6 +70,7 @@ pub fn split(
     words: &[OsString],
     verb: &clap::Command,
     version: Version,
+    commands: bool,
 ) -> Result<Split, BadSplit> {
     let mut split = Split::default();
     let mut words = words.iter();
@@ -99,6 +101,9 @@ pub fn split(
                         .ok_or(BadArgs::NeedsValue(char::from(letter)))?
                         .clone(),
                 );
+            }
+            Word::Operand if !commands && split.host.is_none() => {
+                split.host = Some(word.clone());
             }
             // The host, or the end of all options: the rest is ssh's.
             Word::Operand => {
@@ -166,8 +171,12 @@ mod tests {
     }
 
     fn run(line: &str) -> Result<String, BadSplit> {
+        run_as(line, true)
+    }
+
+    fn run_as(line: &str, commands: bool) -> Result<String, BadSplit> {
         let words: Vec<_> = line.split_whitespace().map(OsString::from).collect();
-        let split = split(&words, &verb(), Version { major: 9, minor: 2 })?;
+        let split = split(&words, &verb(), Version { major: 9, minor: 2 }, commands)?;
         let join =
             |words: Vec<OsString>| words.join(OsStr::new(" ")).to_string_lossy().into_owned();
         Ok(format!("{} | {}", join(split.own), join(split.ssh)))
@@ -210,9 +219,21 @@ mod tests {
             ("h --json -F c", Some("h"), None),
         ] {
             let words: Vec<_> = line.split_whitespace().map(OsString::from).collect();
-            let split = split(&words, &verb(), version).unwrap();
+            let split = split(&words, &verb(), version, true).unwrap();
             assert_eq!(split.host.as_deref(), host.map(OsStr::new), "{line}");
             assert_eq!(split.config(version), config.map(PathBuf::from), "{line}");
+        }
+    }
+
+    #[test]
+    fn without_a_command_own_options_may_stand_behind_the_host() {
+        for (line, expected) in [
+            ("h --take-over -p 22", "--take-over | h -p 22"),
+            ("-v h --session x", "--session x | -v h"),
+            ("h ls --all", " | h ls --all"),
+            ("-- h --take-over", " | -- h --take-over"),
+        ] {
+            assert_eq!(run_as(line, false).unwrap(), expected, "{line}");
         }
     }
 

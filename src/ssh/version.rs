@@ -57,7 +57,13 @@ impl Version {
             .next()
             .unwrap_or_default()
             .to_owned();
-        let version = Self::parse(&line).ok_or(NoSsh::Foreign(line))?;
+        let version = Self::parse(&line).ok_or_else(|| {
+            if output.status.success() {
+                NoSsh::Foreign(line)
+            } else {
+                NoSsh::Failed(io::Error::other(line))
+            }
+        })?;
         if version < NEEDED {
             Err(NoSsh::TooOld(version))
         } else {
@@ -129,6 +135,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let fake = dir.path().join("ssh");
         for (says, line) in [
+            (
+                "No user exists for uid 4242' >&2; exit 255; echo '",
+                "cannot run ssh: No user exists for uid 4242",
+            ),
             (
                 "OpenSSH_7.4p1",
                 "the ssh in PATH is OpenSSH 7.4, but netroam needs 8.7 or newer",

@@ -201,7 +201,7 @@ fn sequence<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(sequence)
 }
 
-/// As [`cut`] counts them.
+/// As `cut` counts them.
 fn columns_of(text: &str) -> usize {
     text.chars()
         .map(|character| if character.is_ascii() { 1 } else { 2 })

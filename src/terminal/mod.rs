@@ -10,6 +10,7 @@ pub mod modes;
 pub mod screen;
 pub mod status;
 pub mod table;
+pub mod terminfo;
 pub mod tty;
 
 pub use keys::{Key, Keys};

@@ -15,6 +15,8 @@ const COLUMNS: u16 = 80;
 
 /// To the start of the line, and the line emptied.
 const EMPTY: &str = "\r\x1b[K";
+/// The same, and all below it: what a run left there, which the next one draws anew.
+const EMPTY_BELOW: &str = "\r\x1b[J";
 
 /// The status line, on standard error: redrawn in place on a terminal, a plain line for each change elsewhere.
 ///
@@ -116,13 +118,16 @@ impl<W: Write + AsFd> Status<W> {
         if self.live { self.clear() } else { Ok(()) }
     }
 
-    /// Takes the line off the terminal, and forgets what it said.
+    /// Takes the line off the terminal, with what a run drew below it, and forgets what it said.
+    ///
+    /// The picture of a full-screen program is there to be looked at until then, and is not to be scrolled into the history when the
+    /// next run draws its own.
     ///
     /// # Errors
     /// Those of write(2).
     pub fn clear(&mut self) -> io::Result<()> {
         if self.text.take().is_some() && self.drawable() && !self.astray {
-            self.write(EMPTY)?;
+            self.write(EMPTY_BELOW)?;
         }
         Ok(())
     }
@@ -132,12 +137,15 @@ impl<W: Write + AsFd> Status<W> {
     /// # Errors
     /// Those of write(2).
     pub fn line(&mut self, text: &str) -> io::Result<()> {
+        // Where the cursor is there may be what the run drew, the bar of tmux for one.
         let start = if std::mem::take(&mut self.astray) {
-            "\r\n"
-        } else if self.text.is_some() && self.drawable() {
+            "\r\n\x1b[K"
+        } else if !self.drawable() {
+            ""
+        } else if self.text.is_some() {
             EMPTY
         } else {
-            ""
+            "\x1b[K"
         };
         self.write(&format!("{start}{}\n", neutral(text)))?;
         self.redraw()

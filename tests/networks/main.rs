@@ -5,15 +5,19 @@
 
 mod absent_vpn;
 mod alerts;
+mod anyconnect;
 mod chains;
 mod choosing;
 mod completing;
 mod control_mode;
 mod dialler;
+mod doctor;
 mod endings;
+mod faults;
 mod following;
 mod forwards;
 mod guarding;
+mod history;
 mod hundreds;
 mod log;
 mod many;
@@ -26,6 +30,7 @@ mod polling;
 mod portals;
 mod ports;
 mod processes;
+mod scrollback;
 mod sessions;
 mod settings;
 mod sleep;

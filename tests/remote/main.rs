@@ -16,3 +16,4 @@ mod laptop;
 mod mac;
 mod recipe;
 mod server;
+mod survey;

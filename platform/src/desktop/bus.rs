@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ffi::OsString, fs, os::unix::fs::FileTypeExt as _, path::Path};
 
-use zbus::{Proxy, connection::Builder, zvariant::Value};
+use zbus::{Proxy, connection::Builder, fdo::DBusProxy, names::BusName, zvariant::Value};
 
 use super::{Note, Show};
 
@@ -40,6 +40,18 @@ impl Bus {
 
 impl Show for Bus {
     type Error = zbus::Error;
+
+    async fn answers(&self) -> zbus::Result<Option<String>> {
+        let connection = Builder::address(self.address.as_str())?.build().await?;
+        let bus = DBusProxy::new(&connection).await?;
+        let service = BusName::try_from(SERVICE)?;
+        if bus.name_has_owner(service).await? {
+            return Ok(Some(SERVICE.to_owned()));
+        }
+        let startable = bus.list_activatable_names().await?;
+        let there = startable.iter().any(|name| name.as_str() == SERVICE);
+        Ok(there.then(|| format!("{SERVICE}, which the bus starts when it is needed")))
+    }
 
     async fn change(&mut self, note: Option<Note>) -> zbus::Result<()> {
         match (note, self.shown.take()) {

@@ -18,6 +18,10 @@ impl Nothing {
 impl Show for Nothing {
     type Error = Infallible;
 
+    async fn answers(&self) -> Result<Option<String>, Infallible> {
+        match *self {}
+    }
+
     async fn change(&mut self, _: Option<Note>) -> Result<(), Infallible> {
         match *self {}
     }

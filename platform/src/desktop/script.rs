@@ -53,6 +53,11 @@ impl Script {
 impl Show for Script {
     type Error = io::Error;
 
+    async fn answers(&self) -> io::Result<Option<String>> {
+        let there = self.program.try_exists()?;
+        Ok(there.then(|| self.program.display().to_string()))
+    }
+
     async fn change(&mut self, note: Option<Note>) -> io::Result<()> {
         let Some(note) = note else {
             // Nothing takes one away.

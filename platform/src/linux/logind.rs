@@ -13,6 +13,9 @@ use std::{
 use futures_core::Stream;
 use zbus::{MatchRule, Message, MessageStream, connection, message};
 
+/// Its name on the bus.
+const LOGIND: &str = "org.freedesktop.login1";
+
 /// What the machine is about to do, or has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -107,10 +110,21 @@ async fn subscribe() -> zbus::Result<MessageStream> {
     Ok(stream)
 }
 
+/// Whether logind is on the system bus now.
+pub(super) async fn there() -> zbus::Result<bool> {
+    let connection = connection::Builder::system()?.build().await?;
+    let bus = "org.freedesktop.DBus";
+    let path = "/org/freedesktop/DBus";
+    let owned = connection
+        .call_method(Some(bus), path, Some(bus), "NameHasOwner", &LOGIND)
+        .await?;
+    owned.body().deserialize()
+}
+
 fn signal() -> zbus::Result<MatchRule<'static>> {
     Ok(MatchRule::builder()
         .msg_type(message::Type::Signal)
-        .sender("org.freedesktop.login1")?
+        .sender(LOGIND)?
         .path("/org/freedesktop/login1")?
         .interface("org.freedesktop.login1.Manager")?
         .member("PrepareForSleep")?

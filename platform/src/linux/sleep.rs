@@ -18,10 +18,10 @@ use nix::{
     },
     time::{self, clock_gettime},
 };
-use tokio::select;
+use tokio::{select, time::timeout};
 
-use super::logind::{Logind, Phase};
-use crate::readable::Readable;
+use super::logind::{self, Logind, Phase};
+use crate::{readable::Readable, sleep::SleepSource};
 
 /// Less than this is no sleep: the two clocks are not read at the same moment.
 const SHORTEST: Duration = Duration::from_millis(500);
@@ -32,6 +32,18 @@ const FAR: i64 = 4_102_444_800;
 /// Word of a sleep to come that is read within this long after the clocks have told of a wake is about the sleep before it: logind
 /// says it, and the machine sleeps before we get to read it.
 const LATE: Duration = Duration::from_secs(5);
+
+/// How long the system bus may take to say whether logind is there.
+const ASKING: Duration = Duration::from_secs(2);
+
+/// Who tells of a sleep.
+pub(crate) async fn source() -> SleepSource {
+    match timeout(ASKING, logind::there()).await {
+        Ok(Ok(true)) => SleepSource::Logind,
+        Ok(Ok(false) | Err(_)) | Err(_) if arm().is_ok() => SleepSource::ClocksAndTimer,
+        Ok(Ok(false) | Err(_)) | Err(_) => SleepSource::Clocks,
+    }
+}
 
 /// Knows how long the machine has slept.
 #[derive(Debug)]

@@ -35,9 +35,10 @@ pub(crate) mod tcp;
 
 #[cfg(target_os = "macos")]
 pub(crate) use {
-    crate::portable::{handover, process},
+    crate::portable::{handover, process, trial},
     events::Events,
     look::look,
+    root_domain::sleep_source,
 };
 
 /// Goes on while the machine sleeps, unlike `CLOCK_UPTIME_RAW`; and unlike `CLOCK_MONOTONIC` nobody slews it (`clock_gettime(3)`).

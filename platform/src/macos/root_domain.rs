@@ -8,6 +8,7 @@ use system_configuration::core_foundation::{
 };
 
 use super::{mailbox::Mailbox, power::Message};
+use crate::sleep::SleepSource;
 
 /// `io_object_t`, and `io_connect_t`.
 type Object = libc::mach_port_t;
@@ -38,6 +39,14 @@ unsafe extern "C" {
     fn IONotificationPortGetRunLoopSource(port: Port) -> CFRunLoopSourceRef;
     fn IONotificationPortDestroy(port: Port);
     fn IOServiceClose(connection: Object) -> libc::c_int;
+}
+
+/// Who tells of a sleep: the power manager, where it takes a subscription. Nothing is heard of this one, which has no run loop.
+pub(crate) async fn sleep_source() -> SleepSource {
+    match RootDomain::subscribe(Arc::default()) {
+        Ok(_) => SleepSource::PowerManager,
+        Err(_) => SleepSource::Clocks,
+    }
 }
 
 /// The subscription to the power manager's messages. It belongs to the thread that made it: the run loop there calls [`heard`].

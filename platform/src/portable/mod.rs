@@ -20,8 +20,10 @@ pub(crate) mod process;
 #[cfg(not(target_os = "linux"))]
 mod system;
 #[cfg(not(target_os = "linux"))]
+pub(crate) mod trial;
+#[cfg(not(target_os = "linux"))]
 pub(crate) use system::handover;
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 pub(crate) mod tcp;
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
-pub(crate) use system::CLOCK_COUNTING_SLEEP;
+pub(crate) use system::{CLOCK_COUNTING_SLEEP, sleep_source};

@@ -7,6 +7,12 @@ use nix::time::ClockId;
 #[cfg(not(target_os = "macos"))]
 pub(crate) const CLOCK_COUNTING_SLEEP: ClockId = ClockId::CLOCK_MONOTONIC;
 
+/// Nobody tells of a sleep.
+#[cfg(not(target_os = "macos"))]
+pub(crate) async fn sleep_source() -> crate::SleepSource {
+    crate::SleepSource::Clocks
+}
+
 pub(crate) mod handover {
     //! Who is at the other end of a channel.
 

@@ -6,7 +6,7 @@ use crate::{
     control::{AddressFacts, Status, Want},
     journal::Entry,
     learnt::LastRun,
-    record::{PathFacts, Stamp},
+    record::{Connects, PathFacts, Stamp},
 };
 
 /// Everything about a host. The names of the fields are documented in docs/json.md.
@@ -30,24 +30,10 @@ pub(super) struct Found {
     pub(super) problems: Vec<String>,
 }
 
-/// Who opens the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Connects {
-    /// netroam.
-    Netroam,
-    /// ssh, because the configuration says `dial = "ssh"`.
-    SshAsAsked,
-    /// ssh, over its jump hosts.
-    ProxyJump,
-    /// ssh, by a program of the user's: what it connects to is not known.
-    ProxyCommand,
-}
-
 /// What became of the name of the first hop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Name {
+pub(in crate::commands) enum Name {
     /// It is an address, or nobody knows it.
     NotNeeded,
     /// It has the addresses that are not only learnt.
@@ -62,13 +48,13 @@ pub(super) enum Name {
 
 /// An address of the first hop.
 #[derive(Debug, Serialize)]
-pub(super) struct Address {
+pub(in crate::commands) struct Address {
     #[serde(flatten)]
-    pub(super) facts: AddressFacts,
+    pub(in crate::commands) facts: AddressFacts,
     /// It answered before.
     pub(super) learnt: bool,
     /// There is a path, and a session may go over it.
-    pub(super) wanted: bool,
+    pub(in crate::commands) wanted: bool,
 }
 
 /// The last good run.

@@ -26,16 +26,17 @@ use crate::{
     control::{self, AddressFacts, Want},
     dirs, journal,
     learnt::{Learnt, Store},
-    record::{Stamp, Zone},
+    record::{Connects, Stamp, Zone},
     report,
     ssh::{AddressFamily, Args, Asked, Config, Dial, Hop, Version, dial::WhySsh, host_of},
     supervisor::Wanted,
 };
-use found::{Address, Connects, Found, Last, Name};
+use found::{Found, Last};
 
 mod found;
 mod show;
 
+pub(super) use found::{Address, Name};
 pub(super) use show::details;
 
 /// How long the resolver may take.
@@ -147,7 +148,7 @@ async fn find(
 }
 
 /// Who connects, and to what first.
-fn connects(
+pub(super) fn connects(
     config: &Config,
     args: &Args,
     ssh: &OsStr,
@@ -167,7 +168,7 @@ fn connects(
 }
 
 /// How the kernel and the resolver are asked.
-struct Asks {
+pub(super) struct Asks {
     network: Network,
     source: Option<IpAddr>,
     interface: Option<String>,
@@ -176,7 +177,12 @@ struct Asks {
 }
 
 impl Asks {
-    fn new(source: Source, config: &Config, connects: Connects, wanted: Wanted) -> Result<Self> {
+    pub(super) fn new(
+        source: Source,
+        config: &Config,
+        connects: Connects,
+        wanted: Wanted,
+    ) -> Result<Self> {
         let (network, _) =
             Network::by(source).context("cannot ask the kernel about the network")?;
         // ssh does not pass on to a jump host what the connection is bound to.
@@ -192,7 +198,7 @@ impl Asks {
     }
 
     /// The addresses of the first hop, those that the resolver knows first, and the paths to them.
-    async fn about(&self, hop: &Hop, learnt: &Learnt) -> (Name, Vec<Address>) {
+    pub(super) async fn about(&self, hop: &Hop, learnt: &Learnt) -> (Name, Vec<Address>) {
         if let Ok(address) = hop.host.parse() {
             return (Name::NotNeeded, self.look(&[address], &[]).await.1);
         }

@@ -2,11 +2,11 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use super::found::{Address, Connects, Found, Name};
+use super::found::{Address, Found, Name};
 use crate::{
     control::{Health, Status},
     journal::Entry,
-    record::{Stamp, Zone},
+    record::{Connects, Stamp, Zone},
     report::{duration, plain},
 };
 

@@ -12,8 +12,8 @@
 //! nftables, util-linux, bash and OpenSSH, and says so when one is missing: it never skips.
 //!
 //! What a test asks for comes on top, each a value that ends what it stands for when it is dropped: a VPN with a
-//! login ([`OpenVpn`]), one without ([`WireGuard`]), name servers ([`Names`]), somebody who answers in the server's place
-//! ([`Portal`]), interfaces that come and go ([`Noise`]), a bus ([`Bus`]). They need OpenVPN and openssl, wireguard-go and
+//! login ([`OpenVpn`], [`OpenConnect`]), one without ([`WireGuard`]), name servers ([`Names`]), somebody who answers in the server's place
+//! ([`Portal`]), interfaces that come and go ([`Noise`]), a bus ([`Bus`]). They need OpenVPN and openssl, ocserv and openconnect, wireguard-go and
 //! wireguard-tools, dnsmasq, dbus-daemon and python3-dbusmock.
 //!
 //! A move returns when the kernel has taken it. All times are [`std::time::SystemTime`]: the kernel's packet stamps,
@@ -31,6 +31,7 @@ mod moves;
 mod names;
 mod node;
 mod noise;
+mod openconnect;
 mod openvpn;
 mod piped;
 mod portal;
@@ -52,6 +53,7 @@ pub use moves::Net;
 pub use names::{Names, Question};
 pub use node::Node;
 pub use noise::Noise;
+pub use openconnect::{AnyConnectLogin, OpenConnect};
 pub use openvpn::{OpenVpn, TunnelAddress, VpnLogin};
 pub use piped::Piped;
 pub use portal::{Answer, Portal};

@@ -193,6 +193,9 @@ impl Lab {
     pub fn set_metric(&self, net: Net, metric: u32) -> Result<()> {
         let old = self.stay(net)?;
         let stay = Stay { metric, ..old };
+        if metric == old.metric {
+            return Ok(());
+        }
         let lines = self.routes(net, stay) + &self.routes(net, old).replace("replace", "del");
         self.laptop().ip_batch(&lines)?;
         self.remember(net, Some(stay));
@@ -210,6 +213,15 @@ impl Lab {
     /// Makes the router hand on again.
     pub fn unsilence(&self, net: Net) -> Result<()> {
         self.router(net).nft("delete table inet silence")
+    }
+
+    /// Makes the router forget every connection that goes through it, as a cheap one does with an idle one: what belongs to one is dropped
+    /// without a word, in both directions, and a new one passes. It can forget once.
+    pub fn forget_mappings(&self, net: Net) -> Result<()> {
+        self.router(net).nft(
+            "table inet forgotten { chain way { type filter hook forward priority -10; policy drop; \
+             ct state new ct mark set 42 accept; ct mark 42 accept; }; }",
+        )
     }
 
     /// Takes the link down and up, `times` times, evenly within `total`; the laptop ends with the link up.
@@ -336,6 +348,12 @@ impl Lab {
             .get(&net)
             .copied()
             .with_context(|| format!("the laptop is not in the {} network", net.name()))
+    }
+
+    /// Whether the laptop is in this network.
+    pub fn is_in(&self, net: Net) -> bool {
+        let stays = self.stays.lock().unwrap_or_else(PoisonError::into_inner);
+        stays.contains_key(&net)
     }
 
     fn remember(&self, net: Net, stay: Option<Stay>) {

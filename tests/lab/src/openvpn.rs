@@ -214,7 +214,7 @@ impl VpnLogin {
 }
 
 /// One certificate, which is its own authority: the server's, checked by the client.
-fn make_certificate(dir: &Path) -> Result<()> {
+pub(crate) fn make_certificate(dir: &Path) -> Result<()> {
     let output = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt"])
         .args(["ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])

@@ -33,6 +33,8 @@ pub enum Answer {
     Close,
     /// These bytes, at once; then the end.
     Says(&'static [u8]),
+    /// A letter each second, and never an end of the line.
+    Drips,
 }
 
 impl Answer {
@@ -48,7 +50,7 @@ impl Answer {
             }
             // RFC 8446, sections 5.1 and 6: alert, version, length 2, fatal, 70 (protocol_version).
             Self::TlsAlert => &[0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46],
-            Self::Silence | Self::Close => b"",
+            Self::Silence | Self::Close | Self::Drips => b"",
             Self::Says(bytes) => bytes,
         }
     }
@@ -153,8 +155,10 @@ fn serve(
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(SystemTime::now());
-        if matches!(answer, Answer::Silence | Answer::HttpWhenAsked)
-            && let Ok(twin) = stream.try_clone()
+        if matches!(
+            answer,
+            Answer::Silence | Answer::HttpWhenAsked | Answer::Drips
+        ) && let Ok(twin) = stream.try_clone()
         {
             kept.push(twin);
         }
@@ -171,6 +175,11 @@ fn speak(mut stream: TcpStream, answer: Answer) -> std::io::Result<()> {
     match answer {
         Answer::Silence => while stream.read(&mut heard)? > 0 {},
         Answer::HttpWhenAsked => drop(stream.read(&mut heard)?),
+        Answer::Drips => loop {
+            // Until nobody takes any more.
+            stream.write_all(b"a")?;
+            thread::sleep(Duration::from_secs(1));
+        },
         Answer::Http | Answer::TlsAlert | Answer::Close | Answer::Says(_) => {}
     }
     stream.write_all(answer.bytes())?;

@@ -5,13 +5,13 @@ use std::time::{Duration, SystemTime};
 
 /// The probe, for bash 5 (EPOCHREALTIME). Every 50 ms: `tick NUMBER SECONDS.MICROSECONDS #CHECK`; for each line it
 /// reads: `echo LINE SECONDS.MICROSECONDS #CHECK`. The check tells a line that is drawn completely from one whose
-/// cells are still partly another line's.
-pub(crate) const PROBE: &str = r#"n=0
+/// cells are still partly another line's. A line that is read when the time is up comes in two parts.
+pub(crate) const PROBE: &str = r#"n=0; line=
 say() { t=$EPOCHREALTIME; printf '%s %s #%d\n' "$1" "$t" $(( (${2:-0} + 10#${t#*.}) % 97 )); }
 while :; do
     n=$((n + 1)); say "tick $n" $n
-    read -r -t 0.05 line; status=$?
-    if [ $status = 0 ]; then say "echo $line"; elif [ $status -lt 128 ]; then exit; fi
+    read -r -t 0.05 part; status=$?; line=$line$part
+    if [ $status = 0 ]; then say "echo $line"; line=; elif [ $status -lt 128 ]; then exit; fi
 done
 "#;
 

@@ -220,6 +220,19 @@ fn a_silenced_router_says_nothing_at_all() {
 }
 
 #[test]
+fn a_router_that_forgets_drops_what_was_there_and_passes_what_is_new() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    let terminal = attached(&lab, "work4");
+    lab.forget_mappings(Net::Home).unwrap();
+    let forgotten = SystemTime::now();
+    let ssh = format!("ssh -F {} work4 true", lab.ssh_config().display());
+    lab.laptop().sh(&ssh).unwrap();
+    lab.laptop().sh(&ssh).unwrap();
+    assert!(terminal.ticks().first_emitted_after(forgotten).is_none());
+}
+
+#[test]
 fn both_networks_at_once_and_the_metric_decides() {
     let lab = Lab::new().unwrap();
     let device = |lab: &Lab| {

@@ -3,6 +3,7 @@ use std::net::IpAddr;
 use netroam_platform::tcp;
 
 use super::*;
+use crate::record::Connects;
 use crate::{
     commands::why::found::Last,
     control::{AddressFacts, LookFacts, RunFacts, Want, tests::sample},

@@ -2,27 +2,35 @@
 
 #![expect(clippy::print_stdout, reason = "the table is what it is run for")]
 
+mod picture;
+mod publish;
 mod report;
 mod scenario;
+mod spread;
 mod trial;
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use self::report::Report;
-use self::scenario::SCENARIOS;
+use self::scenario::{SCENARIOS, Scenario};
 use self::trial::{How, Setting};
 use anyhow::{Context, Result, bail, ensure};
 
 const USAGE: &str =
     "usage: scripts/bench [--quick] [--runs N] [--only WORD[,WORD…]] [--rtt MS[,MS…]] [--seed N]
-                     [--seconds N] [--netroam PATH] [--out FILE]
+                     [--seconds N] [--jobs N] [--netroam PATH] [--out FILE] [--publish]
   --quick   two runs, without delay, shorter waits
   --only    scenarios and clients whose names start with one of the words: --only roam,netroam
   --rtt     round-trip times to the server in ms, default 0,50; what waits long runs with
             the first only
-  --seconds how long netroam waits for a tunnel, default 180, with --quick 30";
+  --seconds how long a client waits for a tunnel, default 180, with --quick 30
+  --jobs    so many labs beside each other, default 1: most of the time each waits
+  --publish writes the tables into README.md and docs/measured.md, and docs/bench.svg";
 
 struct Choices {
     quick: bool,
@@ -31,20 +39,24 @@ struct Choices {
     rtts: Vec<u64>,
     seed: u64,
     seconds: u64,
+    jobs: usize,
     netroam: PathBuf,
     out: PathBuf,
+    publish: bool,
 }
 
 fn choices() -> Result<Choices> {
     let mut choices = Choices {
         quick: false,
-        runs: 3,
+        runs: 7,
         only: Vec::new(),
         rtts: vec![0, 50],
         seed: 1,
         seconds: 180,
+        jobs: 1,
         netroam: "target/release/netroam".into(),
         out: "target/bench.json".into(),
+        publish: false,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -67,6 +79,8 @@ fn choices() -> Result<Choices> {
                     .collect::<Result<_, _>>()?;
             }
             "--seconds" => choices.seconds = value()?.parse()?,
+            "--jobs" => choices.jobs = value()?.parse()?,
+            "--publish" => choices.publish = true,
             "--seed" => choices.seed = value()?.parse()?,
             "--netroam" => choices.netroam = value()?.into(),
             "--out" => choices.out = value()?.into(),
@@ -74,6 +88,7 @@ fn choices() -> Result<Choices> {
         }
     }
     ensure!(choices.runs > 0, "--runs wants at least 1");
+    ensure!(choices.jobs > 0, "--jobs wants at least 1");
     Ok(choices)
 }
 
@@ -111,12 +126,13 @@ fn run() -> Result<()> {
             "nothing is called {word:?}"
         );
     }
-    let mut report = Report::default();
-    let mut rng = fastrand::Rng::with_seed(choices.seed);
-    for scenario in SCENARIOS
+    let scenarios: Vec<_> = SCENARIOS
         .iter()
         .filter(|scenario| wanted(scenario.name, &scenario_names))
-    {
+        .collect();
+    let mut rng = fastrand::Rng::with_seed(choices.seed);
+    let mut tasks = VecDeque::new();
+    for scenario in &scenarios {
         for &rtt in choices
             .rtts
             .iter()
@@ -132,46 +148,99 @@ fn run() -> Result<()> {
                     let base = how.by_hand
                         && scenario.metrics.iter().any(|metric| metric.ratio)
                         && hows.iter().any(compared);
-                    if !(scenario.for_whom)(how) || !(base || wanted(how.name, &how_names)) {
-                        continue;
-                    }
-                    let setting = Setting {
-                        how,
-                        netroam: &choices.netroam,
-                        host: scenario.host,
-                        rtt: Duration::from_millis(rtt),
-                        gap,
-                        long: Duration::from_secs(choices.seconds),
-                        quick: choices.quick,
-                    };
-                    eprint!(
-                        "\r\x1b[K{} rtt {rtt} run {}/{} {}",
-                        scenario.name,
-                        run + 1,
-                        choices.runs,
-                        how.name
-                    );
-                    match (scenario.run)(&setting) {
-                        Ok(values) => report.add(scenario.name, rtt, how, values),
-                        Err(error) => {
-                            eprintln!(
-                                "\r\x1b[K{} rtt {rtt} run {}: {}: {error:#}",
-                                scenario.name,
-                                run + 1,
-                                how.name
-                            );
-                            report.fail(scenario.name, rtt, how, &format!("{error:#}"));
-                        }
+                    if (scenario.for_whom)(how) && (base || wanted(how.name, &how_names)) {
+                        tasks.push_back(Task {
+                            scenario,
+                            rtt,
+                            run,
+                            how,
+                            gap,
+                        });
                     }
                 }
             }
-            eprint!("\r\x1b[K");
+        }
+    }
+    let report = measured(&choices, tasks)?;
+    for scenario in &scenarios {
+        for rtt in report.rtts(scenario.name) {
             print!("{}", report.table(scenario, rtt, &hows));
-            report.write(&choices.out, choices.seed)?;
         }
     }
     println!("everything is in {}", choices.out.display());
+    if choices.publish {
+        publish::write(&report, &scenarios, &hows, &choices)?;
+    }
     Ok(())
+}
+
+/// One run of one client.
+#[derive(Clone, Copy)]
+struct Task<'a> {
+    scenario: &'static Scenario,
+    rtt: u64,
+    run: u32,
+    how: &'a How,
+    gap: Duration,
+}
+
+/// Does all of it, in its order, so many beside each other.
+fn measured(choices: &Choices, tasks: VecDeque<Task<'_>>) -> Result<Report> {
+    let all = tasks.len();
+    let shared = Mutex::new((tasks, Report::default()));
+    let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
+    let work = || -> Result<()> {
+        loop {
+            let (task, left) = {
+                let mut shared = lock();
+                let Some(task) = shared.0.pop_front() else {
+                    return Ok(());
+                };
+                (task, shared.0.len())
+            };
+            let Task {
+                scenario, rtt, how, ..
+            } = task;
+            let what = format!(
+                "{} rtt {rtt} run {}/{} {}",
+                scenario.name,
+                task.run + 1,
+                choices.runs,
+                how.name
+            );
+            eprint!("\r\x1b[K{}/{all} {what}", all - left);
+            let setting = Setting {
+                how,
+                netroam: &choices.netroam,
+                host: scenario.host,
+                rtt: Duration::from_millis(rtt),
+                gap: task.gap,
+                long: Duration::from_secs(choices.seconds),
+                quick: choices.quick,
+            };
+            let outcome = (scenario.run)(&setting);
+            if let Err(error) = &outcome {
+                eprintln!("\r\x1b[K{what}: {error:#}");
+            }
+            let mut shared = lock();
+            shared.1.add(scenario.name, rtt, how, outcome);
+            shared.1.write(&choices.out, choices.seed)?;
+        }
+    };
+    let worked: Result<()> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..choices.jobs).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| {
+            worker
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    });
+    worked?;
+    eprint!("\r\x1b[K");
+    Ok(shared
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+        .1)
 }
 
 /// Every client there is. Those that are not installed are named and left out; netroam is not optional.

@@ -1,5 +1,6 @@
 //! The table, and the file with everything.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -7,6 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::scenario::{Scenario, Values};
+use super::spread::Spread;
 use super::trial::How;
 
 /// What has been measured so far.
@@ -24,27 +26,54 @@ struct Run {
 }
 
 impl Report {
-    pub(crate) fn add(&mut self, scenario: &'static str, rtt: u64, how: &How, values: Values) {
+    pub(crate) fn add(
+        &mut self,
+        scenario: &'static str,
+        rtt: u64,
+        how: &How,
+        outcome: Result<Values>,
+    ) {
         self.runs.push(Run {
             scenario,
             rtt,
             client: how.name,
-            result: Ok(values),
+            result: outcome.map_err(|error| format!("{error:#}")),
         });
     }
 
-    pub(crate) fn fail(&mut self, scenario: &'static str, rtt: u64, how: &How, why: &str) {
-        self.runs.push(Run {
-            scenario,
-            rtt,
-            client: how.name,
-            result: Err(why.to_owned()),
-        });
+    /// The delays with which a scenario was run, each once.
+    pub(crate) fn rtts(&self, scenario: &str) -> BTreeSet<u64> {
+        self.runs
+            .iter()
+            .filter(|run| run.scenario == scenario)
+            .map(|run| run.rtt)
+            .collect()
+    }
+
+    /// What a client needed of one metric; none if no run of it has one.
+    pub(crate) fn spread(
+        &self,
+        scenario: &str,
+        rtt: u64,
+        client: &str,
+        metric: usize,
+    ) -> Option<Spread> {
+        let values = self
+            .of(scenario, rtt, client)
+            .filter_map(|run| run.result.as_ref().ok().and_then(|values| values[metric]));
+        Spread::of(values.collect())
+    }
+
+    /// How many runs a client failed, of how many.
+    pub(crate) fn failed(&self, scenario: &str, rtt: u64, client: &str) -> (usize, usize) {
+        let runs: Vec<_> = self.of(scenario, rtt, client).collect();
+        let failed = runs.iter().filter(|run| run.result.is_err()).count();
+        (failed, runs.len())
     }
 
     /// Per client the median, minimum and maximum of each metric, and the ratio to the login by hand with the same
     /// context.
-    pub(crate) fn table(&self, scenario: &Scenario, rtt: u64, hows: &[How]) -> String {
+    pub(crate) fn rows(&self, scenario: &Scenario, rtt: u64, hows: &[How]) -> Vec<Vec<String>> {
         let mut rows = vec![vec!["client".to_owned()]];
         for metric in scenario.metrics {
             let unit = if metric.unit.is_empty() {
@@ -59,36 +88,32 @@ impl Report {
         }
         rows[0].push("failed".to_owned());
         for how in hows {
-            let runs: Vec<_> = self.of(scenario.name, rtt, how.name).collect();
-            if runs.is_empty() {
+            let (failed, all) = self.failed(scenario.name, rtt, how.name);
+            if all == 0 {
                 continue;
             }
             let mut row = vec![how.name.to_owned()];
             for (n, metric) in scenario.metrics.iter().enumerate() {
-                let values = Spread::of(&runs, n);
+                let values = self.spread(scenario.name, rtt, how.name, n);
                 row.push(
                     values.map_or_else(|| "-".to_owned(), |spread| spread.text(metric.digits)),
                 );
                 if metric.ratio {
                     let base = hows.iter().find(|base| base.by_hand && base.mux == how.mux);
-                    let base = base.and_then(|base| {
-                        Spread::of(
-                            &self.of(scenario.name, rtt, base.name).collect::<Vec<_>>(),
-                            n,
-                        )
-                    });
+                    let base = base.and_then(|base| self.spread(scenario.name, rtt, base.name, n));
                     let ratio = values.zip(base).map(|(own, base)| own.median / base.median);
                     row.push(ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")));
                 }
             }
-            row.push(
-                runs.iter()
-                    .filter(|run| run.result.is_err())
-                    .count()
-                    .to_string(),
-            );
+            row.push(failed.to_string());
             rows.push(row);
         }
+        rows
+    }
+
+    /// The same for a terminal.
+    pub(crate) fn table(&self, scenario: &Scenario, rtt: u64, hows: &[How]) -> String {
+        let rows = self.rows(scenario, rtt, hows);
         let widths: Vec<usize> = (0..rows[0].len())
             .map(|n| {
                 rows.iter()
@@ -154,42 +179,7 @@ impl Run {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Spread {
-    median: f64,
-    min: f64,
-    max: f64,
-}
-
-impl Spread {
-    fn of(runs: &[&Run], metric: usize) -> Option<Self> {
-        let mut values: Vec<f64> = runs
-            .iter()
-            .filter_map(|run| run.result.as_ref().ok().and_then(|values| values[metric]))
-            .collect();
-        values.sort_by(f64::total_cmp);
-        let middle = values.len() / 2;
-        let median = if values.len() % 2 == 1 {
-            values[middle]
-        } else {
-            f64::midpoint(*values.get(middle)?, *values.get(middle.checked_sub(1)?)?)
-        };
-        Some(Self {
-            median,
-            min: *values.first()?,
-            max: *values.last()?,
-        })
-    }
-
-    fn text(self, digits: usize) -> String {
-        format!(
-            "{:.digits$} ({:.digits$}-{:.digits$})",
-            self.median, self.min, self.max
-        )
-    }
-}
-
-fn kernel() -> String {
+pub(super) fn kernel() -> String {
     std::fs::read_to_string("/proc/sys/kernel/osrelease")
         .unwrap_or_default()
         .trim()

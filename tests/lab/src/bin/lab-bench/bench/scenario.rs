@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-use netroam_lab::{Lab, Net, ProcCost, seconds};
+use netroam_lab::{Lab, Mux, Net, ProcCost, seconds};
 
 use super::trial::{How, INSIDE, PUBLIC, Setting, Trial, pause};
 
@@ -26,6 +26,8 @@ pub(crate) type Values = Vec<Option<f64>>;
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
+    /// The same for a table, without its length.
+    pub(crate) short: &'static str,
     /// Where the session is, by its name in ssh's configuration.
     pub(crate) host: &'static str,
     pub(crate) metrics: &'static [Metric],
@@ -69,6 +71,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "roam",
         what: "home goes, 3-9 s later the cafe comes with another address",
+        short: "home goes, the café comes",
         host: PUBLIC,
         metrics: &[
             compared("usable after"),
@@ -82,6 +85,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "handover-better",
         what: "the cafe comes with a better route, 2 s later home goes",
+        short: "a better network comes, then the old one goes: longest gap",
         host: PUBLIC,
         metrics: LONGEST_GAP,
         delayed: true,
@@ -91,6 +95,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "handover-worse",
         what: "the cafe comes with a worse route, 2 s later home goes",
+        short: "a worse network comes, then the old one goes: longest gap",
         host: PUBLIC,
         metrics: LONGEST_GAP,
         delayed: true,
@@ -100,6 +105,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "blip-admin",
         what: "the link is down for 2 s, then up with the same address",
+        short: "the link is down for 2 s",
         host: PUBLIC,
         metrics: USABLE,
         delayed: true,
@@ -109,6 +115,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "blip-carrier",
         what: "the carrier is lost for 2 s",
+        short: "the carrier is lost for 2 s",
         host: PUBLIC,
         metrics: USABLE,
         delayed: true,
@@ -118,10 +125,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "blackhole",
         what: "the router drops everything for 30 s (--quick: 12 s), no local event",
+        short: "the router drops everything for 30 s",
         host: PUBLIC,
         metrics: USABLE,
         delayed: false,
-        for_whom: |_| true,
+        for_whom: |how| how.mux == Mux::Screen,
         run: |setting| {
             blip(
                 setting,
@@ -132,17 +140,29 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         },
     },
     Scenario {
+        name: "nat",
+        what: "the router forgets the connection and drops what belongs to it, without a word; nobody types",
+        short: "the router forgets the connection",
+        host: PUBLIC,
+        metrics: USABLE,
+        delayed: false,
+        for_whom: |how| how.mux == Mux::Screen && how.name != "bare ssh",
+        run: nat,
+    },
+    Scenario {
         name: "no-path",
         what: "home goes and nothing comes: 10 s of that, from the first second on",
+        short: "no network",
         host: PUBLIC,
         metrics: COST,
         delayed: false,
-        for_whom: |how| !how.by_hand && how.name != "bare ssh",
+        for_whom: supervised,
         run: no_path,
     },
     Scenario {
         name: "idle",
         what: "attached, nothing happens, 60 s (--quick: 15 s); everything of the client but ssh",
+        short: "attached, idle",
         host: PUBLIC,
         metrics: &[
             metric("wake-ups", "", 0),
@@ -151,12 +171,13 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             metric("packets out", "", 0),
         ],
         delayed: false,
-        for_whom: |how| !how.by_hand && how.name != "bare ssh",
+        for_whom: supervised,
         run: idle,
     },
     Scenario {
         name: "vpn",
-        what: "the tunnel goes, 3-9 s later it is back with another address",
+        what: "the tunnel goes, 20-26 s later (--quick: 3-9 s) somebody has logged in, and it is back with another address",
+        short: "the VPN drops, a login 20 s later",
         host: INSIDE,
         metrics: &[compared("usable after"), metric("route to SYN", "ms", 1)],
         delayed: true,
@@ -166,13 +187,19 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "wait",
         what: "the tunnel goes and stays away for long, meanwhile the laptop moves to the cafe",
+        short: "waiting for the tunnel",
         host: INSIDE,
         metrics: COST,
         delayed: false,
-        for_whom: |how| how.name == "netroam",
+        for_whom: supervised,
         run: wait,
     },
 ];
+
+/// Those that wait by themselves.
+fn supervised(how: &How) -> bool {
+    how.mux == Mux::Screen && !how.by_hand && how.name != "bare ssh"
+}
 
 fn roam(setting: &Setting<'_>) -> Result<Values> {
     let mut trial = Trial::start(setting)?;
@@ -236,6 +263,13 @@ fn blip(setting: &Setting<'_>, lose: Move, regain: Move, gap: f64) -> Result<Val
     Ok(vec![Some(trial.usable(back)?)])
 }
 
+fn nat(setting: &Setting<'_>) -> Result<Values> {
+    let mut trial = Trial::start(setting)?;
+    trial.lab.forget_mappings(Net::Home)?;
+    let back = trial.network_is_back(SystemTime::now())?;
+    Ok(vec![Some(trial.usable(back)?)])
+}
+
 fn no_path(setting: &Setting<'_>) -> Result<Values> {
     let trial = Trial::start(setting)?;
     trial.lab.leave(Net::Home)?;
@@ -247,7 +281,9 @@ fn no_path(setting: &Setting<'_>) -> Result<Values> {
 fn vpn(setting: &Setting<'_>) -> Result<Values> {
     let mut trial = Trial::start_inside(setting)?;
     trial.lab.tunnel_down();
-    pause(setting.gap.as_secs_f64());
+    // A one-time password is read, typed, and checked.
+    let login = if setting.quick { 0.0 } else { 17.0 };
+    pause(login + setting.gap.as_secs_f64());
     let coming = SystemTime::now();
     trial.lab.tunnel_up(9)?;
     let route = trial.route_inside_came(coming)?;
