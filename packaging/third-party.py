@@ -20,7 +20,7 @@ tree = cargo("tree", "--locked", "--package", "netroam", "--edges", "normal", "-
 linked = {tuple(line.split()[:2]) for line in tree.splitlines() if line and "(proc-macro)" not in line}
 packages = {
     (package["name"], "v" + package["version"]): package
-    for package in json.loads(cargo("metadata", "--locked", "--format-version", "1"))["packages"]
+    for package in json.loads(cargo("metadata", "--locked", "--filter-platform", target, "--format-version", "1"))["packages"]
 }
 
 printed = {}
