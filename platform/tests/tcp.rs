@@ -217,7 +217,7 @@ fn data_unacknowledged_ends_the_line_after_the_stall_time() {
         let (error, took) = line.end();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert!(
-            took > STALL.mul_f64(0.95) && took < STALL + Duration::from_secs(1),
+            took > STALL.mul_f64(0.95) && took < STALL + Duration::from_secs(10),
             "{took:?}"
         );
     });
