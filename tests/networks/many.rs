@@ -384,6 +384,8 @@ fn what_a_killed_netroam_leaves_is_passed_over_and_removed_by_whoever_lists() {
     eventually("every ssh to be gone", || ours(&lab).is_empty());
     assert!(run_files(&lab).iter().any(|name| name.starts_with("run.")));
     let output = ask(&lab, &["ls"]);
-    assert_eq!((said(&output), output.stderr.len()), (String::new(), 0));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let none = "netroam: no session runs\nnetroam: hint: netroam watch HOST begins one\n";
+    assert_eq!((said(&output).as_str(), &*stderr), ("", none));
     nothing_left(&lab);
 }
