@@ -330,6 +330,10 @@ fn a_session_that_comes_to_its_own_end_is_gone_and_the_last_one_ends_netroam() {
         .unwrap();
     // Its input does not end.
     wait_for(&lab, &[("waits", "attached")]);
+    let pid = lab.server().home_of("dev").join("pid");
+    eventually("the command to have begun", || {
+        std::fs::read_to_string(&pid).is_ok_and(|pid| pid.ends_with('\n'))
+    });
     lab.server().sh_as("dev", "kill $(cat pid)").unwrap();
     wait_for(&lab, &[("waits", "ended")]);
     netroam.signal(Signal::SIGTERM).unwrap();
