@@ -82,7 +82,7 @@ pub(super) fn list(ls: &Ls) -> Result<ExitCode> {
 }
 
 /// Says so on standard error: what reads the rows gets none.
-fn none_runs() {
+pub(super) fn none_runs() {
     report::line(&report::sessions::none(None));
     report::line(report::sessions::BEGIN_ONE);
 }
