@@ -28,7 +28,7 @@ mod misread;
 mod network;
 mod notice;
 mod past;
-mod sessions;
+pub mod sessions;
 
 pub use choice::{NOTHING, WHICH, WHICH_NUMBER, host, no_row, numbered, running};
 pub use exits::{ended, exit};

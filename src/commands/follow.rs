@@ -3,17 +3,18 @@
 //! The netroams tell each change by themselves. What changes without one (times, durations, data under way) is asked for once a second, by
 //! us: while nobody looks, nothing wakes in them.
 
-use std::{env, io, path::Path, process::ExitCode, rc::Rc, time::Duration};
+use std::{env, io, os::fd::AsFd as _, path::Path, process::ExitCode, rc::Rc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use netroam_platform::process;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::{
     select,
     task::{JoinError, JoinHandle},
     time::{Interval, MissedTickBehavior, interval},
 };
 
-use super::sessions::{ASKING, directory, is_meant, write};
+use super::sessions::{ASKING, directory, is_meant, none_runs, write};
 use crate::{
     cli::Status as StatusOptions,
     control::{self, Answers, Change, Following, Status},
@@ -58,10 +59,16 @@ async fn rows(options: &StatusOptions, directory: &Path) -> Result<ExitCode> {
         looked.context("cannot look for running sessions")
     };
     look(&mut following)?;
+    if following.is_over() && !options.json {
+        none_runs();
+    }
     while !following.is_over() {
         let change = select! {
             change = following.next() => change,
             _ = tick.tick() => {
+                if reader_is_gone() {
+                    break;
+                }
                 look(&mut following)?;
                 continue;
             }
@@ -78,6 +85,18 @@ async fn rows(options: &StatusOptions, directory: &Path) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether nobody reads standard output any more, as behind `head`: a session that stays as it is would write no row that finds out.
+fn reader_is_gone() -> bool {
+    let stdout = io::stdout();
+    let mut asked = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+    let answered = poll(&mut asked, PollTimeout::ZERO).is_ok();
+    let gone = PollFlags::POLLERR | PollFlags::POLLHUP;
+    answered
+        && asked[0]
+            .revents()
+            .is_some_and(|events| events.intersects(gone))
 }
 
 fn row(options: &StatusOptions, status: &Status) -> Result<String> {

@@ -29,7 +29,7 @@ pub(super) fn run(order: Order, names: &Names) -> Result<ExitCode> {
             Ok(meant) => meant,
             Err(line) => {
                 report::line(&plain(&line));
-                report::line("hint: netroam ls lists the sessions that run");
+                report::line(report::sessions::WHICH_RUN);
                 failed = true;
                 continue;
             }
@@ -75,7 +75,7 @@ fn meant<'a>(order: Order, name: &str, answers: &'a Answers) -> Result<Vec<&'a S
         exact
     };
     match (order, &meant[..]) {
-        (_, []) => Err(format!("no session {name} is running")),
+        (_, []) => Err(report::sessions::none(Some(name))),
         (Order::Retry, _) | (Order::Stop, [_]) => Ok(meant),
         (Order::Stop, several) => {
             let ids = several

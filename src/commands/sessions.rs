@@ -75,7 +75,16 @@ pub(super) fn list(ls: &Ls) -> Result<ExitCode> {
         }
     }
     problems(&answers);
+    if rows.is_empty() {
+        none_runs();
+    }
     print(&lines.concat())
+}
+
+/// Says so on standard error: what reads the rows gets none.
+pub(super) fn none_runs() {
+    report::line(&report::sessions::none(None));
+    report::line(report::sessions::BEGIN_ONE);
 }
 
 /// All that is known of the sessions that are meant; status 1 if there is none.
@@ -101,8 +110,13 @@ pub(super) fn show(options: &StatusOptions) -> Result<ExitCode> {
     problems(&answers);
     match &options.name {
         Some(name) if answers.sessions.is_empty() => {
-            report::line(&format!("no session {} is running", plain(name)));
+            report::line(&report::sessions::none(Some(name)));
+            report::line(report::sessions::WHICH_RUN);
             Ok(ExitCode::FAILURE)
+        }
+        None if answers.sessions.is_empty() && !options.json => {
+            none_runs();
+            Ok(ExitCode::SUCCESS)
         }
         Some(_) | None => Ok(ExitCode::SUCCESS),
     }

@@ -50,7 +50,7 @@ pub(super) fn run(up: &Up) -> Result<ExitCode> {
         Ok(wanted) if wanted.is_empty() => {
             return Ok(usage(
                 "the configuration names no session",
-                "[session.NAME] with a host and options of ssh makes one; see the README",
+                "[session.NAME] with a host and options of ssh makes one (docs/sessions.md)",
             ));
         }
         Ok(_) => {}

@@ -324,6 +324,18 @@ fn journal() -> impl Strategy<Value = Vec<Entry>> {
     })
 }
 
+/// Whether the netroam of this outage was the only one of its pid. Of two, the later one may have lived earlier, by a clock that was set back.
+fn one_life(entries: &[Entry], outage: &Outage) -> bool {
+    let of_it = entries.iter().filter(|entry| {
+        let same = entry.host.eq_ignore_ascii_case(&outage.host);
+        same && (&entry.session, entry.pid) == (&outage.session, outage.pid)
+    });
+    let events: Vec<&Event> = of_it.map(|entry| &entry.event).collect();
+    events
+        .windows(2)
+        .all(|pair| !matches!(pair[0], Event::Exited { .. }) && *pair[1] != Event::Began)
+}
+
 proptest! {
     #[test]
     fn whatever_a_journal_says_time_is_told_in_order(entries in journal(), living in 0..4_u32) {
@@ -343,7 +355,8 @@ proptest! {
                 .iter()
                 .filter(|outage| {
                     let same = outage.host.eq_ignore_ascii_case(&session.host);
-                    same && outage.session == session.session && session.pids.contains(&outage.pid)
+                    let same = same && outage.session == session.session;
+                    same && session.pids.contains(&outage.pid) && one_life(&entries, outage)
                 })
                 .collect();
             of_it.sort_by_key(|outage| (outage.pid, outage.lost));

@@ -311,7 +311,8 @@ impl Note {
         let text = match exit {
             Exit::GaveUp => "given up".into(),
             Exit::Signal(signal) => format!("netroam was ended by signal {signal}"),
-            Exit::Ssh(ending) => report::ending_text(ending),
+            // How ssh ended is the entry before.
+            Exit::Ssh(_) => "netroam ends".into(),
             Exit::StrangeKey(_)
             | Exit::TakenOver
             | Exit::ContextGone

@@ -47,7 +47,10 @@ pub fn numbered(rows: &[Row]) -> String {
 
 /// That no row is called so.
 pub fn no_row(typed: &str) -> String {
-    format!("{} is not one of these", plain(typed))
+    format!(
+        "{} is not one of these; for any other host: netroam watch HOST",
+        plain(typed)
+    )
 }
 
 /// That there is nothing to choose from; and a hint.

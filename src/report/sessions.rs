@@ -37,6 +37,20 @@ const fn right(column: Column) -> Column {
     }
 }
 
+/// What to ask for the names of sessions.
+pub const WHICH_RUN: &str = "hint: netroam ls lists the sessions that run";
+
+/// What to do where none runs.
+pub const BEGIN_ONE: &str = "hint: netroam watch HOST begins one";
+
+/// That no session runs, or none of this name.
+pub fn none(name: Option<&str>) -> String {
+    name.map_or_else(
+        || "no session runs".into(),
+        |name| format!("no session {} runs", plain(name)),
+    )
+}
+
 /// The word for a state that JSON has for it.
 pub fn state_word(state: State) -> String {
     let word = serde_json::to_value(state).unwrap_or_default();
@@ -84,8 +98,7 @@ impl Overview<'_> {
         let quit = "[q: quit]";
         let attached = self.sessions.iter().filter(|status| is_up(status)).count();
         match (self.sessions.len(), self.name) {
-            (0, None) => format!("netroam: no session runs {quit}"),
-            (0, Some(name)) => format!("netroam: no session {} runs {quit}", plain(name)),
+            (0, name) => format!("netroam: {} {quit}", none(name)),
             (1, _) => format!("netroam: 1 session, {attached} attached {quit}"),
             (all, _) => format!("netroam: {all} sessions, {attached} attached {quit}"),
         }

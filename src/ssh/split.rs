@@ -143,7 +143,8 @@ fn own_option(verb: &clap::Command, name: &str) -> Result<bool, BadSplit> {
         .map(|(long, _)| long)
         .chain(["help", "version"])
         .map(|long| (strsim::jaro_winkler(long, name), long))
-        .filter(|(likeness, _)| *likeness > ALIKE)
+        // Two letters of a short name that changed places leave little that is alike.
+        .filter(|(likeness, long)| *likeness > ALIKE || strsim::osa_distance(long, name) == 1)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, long)| long.to_owned());
     Err(BadSplit::UnknownLong {
@@ -160,6 +161,7 @@ mod tests {
 
     fn verb() -> Command {
         Command::new("watch")
+            .arg(Arg::new("via").long("via"))
             .arg(Arg::new("session").long("session"))
             .arg(Arg::new("context").long("context"))
             .arg(Arg::new("log-file").long("log-file"))
@@ -248,6 +250,7 @@ mod tests {
             run("--takeover h"),
             Err(unknown("takeover", Some("take-over")))
         );
+        assert_eq!(run("--vai any h"), Err(unknown("vai", Some("via"))));
         assert_eq!(run("--zzz h"), Err(unknown("zzz", None)));
         assert_eq!(
             run("--session"),

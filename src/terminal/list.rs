@@ -132,7 +132,7 @@ impl List {
                 self.fitting.len(),
                 self.rows[*row].does
             ),
-            None => "none fits [Esc: leave]".to_owned(),
+            None => "none fits [Esc: leave; for any other host: netroam watch HOST]".to_owned(),
         };
         if lines > 2 {
             drawn.push(cut(&last, columns).to_owned());
@@ -326,7 +326,10 @@ mod tests {
         assert_eq!(seen, expected);
         list.press(b"x");
         let (seen, cursor) = shown(&list.draw(80, 24), 24, 80);
-        assert_eq!(seen, "which? x\nnone fits [Esc: leave]");
+        assert_eq!(
+            seen,
+            "which? x\nnone fits [Esc: leave; for any other host: netroam watch HOST]"
+        );
         assert_eq!(cursor, (0, 8));
     }
 }

@@ -150,7 +150,7 @@ fn sessions_that_run_there_are_named_with_those_of_netroam() {
 }
 
 #[test]
-fn a_key_that_is_not_taken_is_wrong_and_says_what_to_do() {
+fn a_host_that_asks_for_a_password_works_with_a_warning_that_says_what_it_costs() {
     let lab = Lab::builder()
         .sshd("PasswordAuthentication yes")
         .start()
@@ -159,17 +159,36 @@ fn a_key_that_is_not_taken_is_wrong_and_says_what_to_do() {
     known(&lab, "work");
     lab.server().take_key(false).unwrap();
     let (said, status) = doctor(&lab, &["work"], &[]);
+    assert_eq!((status, &said["works"]), (0, &Value::Bool(true)));
+    assert_eq!(check(&said, "host-key").0, "ok");
+    let (verdict, text) = check(&said, "key");
+    assert_eq!(verdict, "warning");
+    for part in [
+        "wants a person (publickey, password)",
+        "each reconnect waits until you press Enter",
+        "what the host has is not asked",
+        "a key avoids that: ssh-copy-id -F ",
+        " work (",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!has(&said, "context"), "{said:#}");
+    // Where ssh may ask nobody, no login can work.
+    let (said, status) = doctor(&lab, &["-o", "BatchMode=yes", "work"], &[]);
+    assert_eq!((status, check(&said, "key").0.as_str()), (1, "wrong"));
+}
+
+#[test]
+fn a_host_that_takes_keys_only_and_none_of_ours_is_wrong() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    known(&lab, "work");
+    lab.server().take_key(false).unwrap();
+    let (said, status) = doctor(&lab, &["work"], &[]);
     assert_eq!((status, &said["works"]), (1, &Value::Bool(false)));
     let (verdict, text) = check(&said, "key");
     assert_eq!(verdict, "wrong");
-    assert!(
-        text.contains("wants a person (publickey, password)"),
-        "{text}"
-    );
-    assert!(
-        text.contains("ssh-copy-id -F ") && text.contains(" work ("),
-        "{text}"
-    );
+    assert!(text.contains("and nothing else (publickey)"), "{text}");
     let (text, _) = run(&lab, &["work"], &[]);
     let last = "\nnetroam watch work will not work: 1 thing is wrong\n";
     assert!(text.ends_with(last), "{text}");
@@ -199,8 +218,9 @@ fn a_key_that_is_locked_is_told_from_one_that_is_not_taken() {
     let locked = lab.piped(&lock, &[]).unwrap().wait_exit(SOON).unwrap();
     assert!(locked.success());
     let (said, status) = doctor(&lab, &["work"], &[]);
-    assert_eq!(status, 1);
-    let text = check(&said, "key").1;
+    assert_eq!(status, 0, "{said:#}");
+    let (verdict, text) = check(&said, "key");
+    assert_eq!(verdict, "warning");
     assert!(
         text.contains("would take ") && text.contains("ssh-add"),
         "{text}"

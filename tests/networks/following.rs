@@ -148,6 +148,11 @@ fn without_a_screen_there_are_rows_until_no_netroam_runs() {
         .terminal_with(&words(), 24, 80, &[("TERM", "dumb")])
         .unwrap();
     status(&dumb, "web: attached via home0");
+    // Whoever has read enough is not followed for, though nothing changes.
+    let all = format!("{} status --follow | head -n 1", netroam().display());
+    let mut enough = lab.piped(&["sh", "-c", &all], &[]).unwrap();
+    assert!(enough.wait_exit(SOON).unwrap().success());
+    assert!(enough.stdout().contains("web: attached via home0"));
     // One that begins later is followed as well.
     let mut named = lab
         .piped(&[&words()[..], &["db", "--json"]].concat(), &[])

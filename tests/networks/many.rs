@@ -330,6 +330,10 @@ fn a_session_that_comes_to_its_own_end_is_gone_and_the_last_one_ends_netroam() {
         .unwrap();
     // Its input does not end.
     wait_for(&lab, &[("waits", "attached")]);
+    let pid = lab.server().home_of("dev").join("pid");
+    eventually("the command to have begun", || {
+        std::fs::read_to_string(&pid).is_ok_and(|pid| pid.ends_with('\n'))
+    });
     lab.server().sh_as("dev", "kill $(cat pid)").unwrap();
     wait_for(&lab, &[("waits", "ended")]);
     netroam.signal(Signal::SIGTERM).unwrap();
@@ -384,6 +388,8 @@ fn what_a_killed_netroam_leaves_is_passed_over_and_removed_by_whoever_lists() {
     eventually("every ssh to be gone", || ours(&lab).is_empty());
     assert!(run_files(&lab).iter().any(|name| name.starts_with("run.")));
     let output = ask(&lab, &["ls"]);
-    assert_eq!((said(&output), output.stderr.len()), (String::new(), 0));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let none = "netroam: no session runs\nnetroam: hint: netroam watch HOST begins one\n";
+    assert_eq!((said(&output).as_str(), &*stderr), ("", none));
     nothing_left(&lab);
 }

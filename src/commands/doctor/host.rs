@@ -296,12 +296,13 @@ fn tell(
             let words = args.words_without(b"vqEfNT");
             let words = words.iter().chain([&args.destination]);
             let words = words.map(|word| word.to_string_lossy().into_owned());
-            page.add(words::refusal(&words::Refusal {
+            page.add_all(words::refusal(&words::Refusal {
                 host,
                 ssh: &words.collect::<Vec<_>>().join(" "),
                 ending: &ending,
                 login: &login,
                 takes_new_keys: config.takes_new_host_keys,
+                never_asks: config.batch_mode,
             }))
         }
         Outcome::In {

@@ -8,6 +8,12 @@ use crate::{
     ssh::{Ending, Login},
 };
 
+/// What a login that asks means for a session, and for this page.
+const ASKS: &str = "the first login asks you, and each reconnect waits until you press Enter and answer; what the host has is not asked, because that needs the login";
+
+/// What it means where nobody may be asked.
+const NEVER_ASKS: &str = "your configuration has ssh ask nobody (BatchMode yes)";
+
 /// The login was not tried.
 pub fn no_login(why: &str) -> Finding {
     Finding::warning("key", format!("not asked: {why}"), "see above")
@@ -26,14 +32,14 @@ pub struct Refusal<'a> {
     pub login: &'a Login,
     /// ssh would take the key of a host that it does not know.
     pub takes_new_keys: bool,
+    /// The user's own configuration forbids ssh to ask (`BatchMode yes`).
+    pub never_asks: bool,
 }
 
 /// A login that did not come about, or not without a question.
-pub fn refusal(refusal: &Refusal<'_>) -> Finding {
-    let Refusal {
-        host, ssh, login, ..
-    } = refusal;
-    match refusal.ending {
+pub fn refusal(refusal: &Refusal<'_>) -> Vec<Finding> {
+    let Refusal { host, ssh, .. } = refusal;
+    let finding = match refusal.ending {
         Ending::HostKeyChanged => Finding::wrong(
             "host-key",
             format!("{host} has another key than the known one"),
@@ -41,19 +47,23 @@ pub fn refusal(refusal: &Refusal<'_>) -> Finding {
         ),
         Ending::NeedsPerson { what } if what == "the host key is not known" => {
             if refusal.takes_new_keys {
-                return Finding::warning(
+                Finding::warning(
                     "host-key",
                     "not known yet; your configuration has ssh take it at the first login (StrictHostKeyChecking), but doctor takes none, so the rest is not asked",
                     format!("log in once: ssh {ssh}"),
-                );
+                )
+            } else {
+                Finding::wrong(
+                    "host-key",
+                    format!("the key of {host} is not known"),
+                    format!("log in once, compare the fingerprint, and say yes: ssh {ssh}"),
+                )
             }
-            Finding::wrong(
-                "host-key",
-                format!("the key of {host} is not known"),
-                format!("log in once, compare the fingerprint, and say yes: ssh {ssh}"),
-            )
         }
-        Ending::NeedsPerson { .. } | Ending::Denied { .. } => no_key(host, ssh, login),
+        // The server was asked for a login, so ssh had taken its key.
+        Ending::NeedsPerson { .. } | Ending::Denied { .. } => {
+            return vec![known_host_key(), no_key(refusal)];
+        }
         Ending::TurnedAway { said } => Finding::wrong(
             "key",
             format!("{host} turns us away: {said}"),
@@ -84,27 +94,37 @@ pub fn refusal(refusal: &Refusal<'_>) -> Finding {
             "the login did not come to its end",
             format!("try: ssh -v {ssh}"),
         ),
-    }
+    };
+    vec![finding]
 }
 
-fn no_key(host: &str, ssh: &str, login: &Login) -> Finding {
+fn known_host_key() -> Finding {
+    Finding::ok("host-key", "the known one")
+}
+
+fn no_key(refusal: &Refusal<'_>) -> Finding {
+    let Refusal {
+        host, ssh, login, ..
+    } = refusal;
+    let finding = if refusal.never_asks {
+        |text, hint| Finding::wrong("key", text, hint)
+    } else {
+        |text, hint| Finding::warning("key", text, hint)
+    };
+    let then = if refusal.never_asks { NEVER_ASKS } else { ASKS };
     let methods = login.methods.join(", ");
     if let Some(key) = &login.accepted {
-        return Finding::wrong(
-            "key",
+        return finding(
             format!(
-                "{host} would take {key}, but nothing can use it without a question: it is locked, wants a touch, or its agent refuses"
+                "{host} would take {key}, but nothing can use it without a question (it is locked, wants a touch, or its agent refuses): {then}"
             ),
-            "add it to an agent: ssh-add and its file",
+            "an agent avoids that: ssh-add and the key's file".into(),
         );
     }
     if login.asks_a_person() {
-        return Finding::wrong(
-            "key",
-            format!(
-                "{host} takes no key of yours, and wants a person ({methods}): each reconnect would have to ask you"
-            ),
-            format!("put a key there: ssh-copy-id {ssh} (ssh-keygen makes one)"),
+        return finding(
+            format!("{host} takes no key of yours, and wants a person ({methods}): {then}"),
+            format!("a key avoids that: ssh-copy-id {ssh} (ssh-keygen makes one)"),
         );
     }
     Finding::wrong(
@@ -133,10 +153,7 @@ pub fn logged_in(login: &Login) -> [Finding; 2] {
         ("publickey", Some(key)) => format!("accepted without a question: {key}"),
         (by, _) => format!("let in without a question ({by})"),
     };
-    [
-        Finding::ok("host-key", "the known one"),
-        Finding::ok("key", key),
-    ]
+    [known_host_key(), Finding::ok("key", key)]
 }
 
 /// Logged in, but what looks at the host did not run to its end.

@@ -24,14 +24,15 @@ fn lines(findings: &[Finding]) -> String {
         .collect()
 }
 
-fn refusal(ending: &Ending, seen: &Login, takes_new_keys: bool) -> Finding {
-    login::refusal(&login::Refusal {
+fn refusal(ending: &Ending, seen: &Login, takes_new_keys: bool, never_asks: bool) -> String {
+    lines(&login::refusal(&login::Refusal {
         host: "gw1",
         ssh: "-p 2222 gw1",
         ending,
         login: seen,
         takes_new_keys,
-    })
+        never_asks,
+    }))
 }
 
 #[test]
@@ -58,7 +59,7 @@ fn what_is_wrong_here_is_said_with_what_to_do() {
         }),
         here::agent(&Agent::Keys(2)),
     ]), @r#"
-    wrong    ssh-version: no ssh in PATH (install OpenSSH's client)
+    wrong    ssh-version: no ssh in PATH
              hint: Debian and Ubuntu: apt install openssh-client; Fedora: dnf install openssh-clients; macOS has it
     wrong    ssh-options: this ssh does not take what netroam passes: Bad configuration option: proxyusefdpass
              hint: put an unpatched OpenSSH in front of it in PATH
@@ -107,30 +108,41 @@ fn what_stands_between_a_user_and_a_login_is_said_with_what_to_do() {
         peer: "203.0.113.10:22".parse().unwrap(),
         said: "HTTP/1.1 302 Found".into(),
     };
-    insta::assert_snapshot!(lines(&[
-        refusal(&denied, &methods(&["publickey", "password"]), false),
-        refusal(&denied, &methods(&["publickey"]), false),
-        refusal(&denied, &locked, false),
-        refusal(&unknown, &methods(&[]), false),
-        refusal(&unknown, &methods(&[]), true),
-        refusal(&Ending::HostKeyChanged, &methods(&[]), true),
-        there::no_answer("gw1", &portal),
-        there::would_wait("a tunnel"),
-        there::no_name("gw1.corp", "Name or service not known", false),
-        login::slow_login(Duration::from_secs(15)),
-    ]), @r#"
-    wrong    key: gw1 takes no key of yours, and wants a person (publickey, password): each reconnect would have to ask you
-             hint: put a key there: ssh-copy-id -p 2222 gw1 (ssh-keygen makes one)
+    let typed = methods(&["publickey", "password"]);
+    insta::assert_snapshot!([
+        refusal(&denied, &typed, false, false),
+        refusal(&denied, &locked, false, false),
+        refusal(&denied, &typed, false, true),
+        refusal(&denied, &methods(&["publickey"]), false, false),
+        refusal(&unknown, &methods(&[]), false, false),
+        refusal(&unknown, &methods(&[]), true, false),
+        refusal(&Ending::HostKeyChanged, &methods(&[]), true, false),
+    ].concat(), @r#"
+    ok       host-key: the known one
+    warning  key: gw1 takes no key of yours, and wants a person (publickey, password): the first login asks you, and each reconnect waits until you press Enter and answer; what the host has is not asked, because that needs the login
+             hint: a key avoids that: ssh-copy-id -p 2222 gw1 (ssh-keygen makes one)
+    ok       host-key: the known one
+    warning  key: gw1 would take /home/me/.ssh/id_ed25519, but nothing can use it without a question (it is locked, wants a touch, or its agent refuses): the first login asks you, and each reconnect waits until you press Enter and answer; what the host has is not asked, because that needs the login
+             hint: an agent avoids that: ssh-add and the key's file
+    ok       host-key: the known one
+    wrong    key: gw1 takes no key of yours, and wants a person (publickey, password): your configuration has ssh ask nobody (BatchMode yes)
+             hint: a key avoids that: ssh-copy-id -p 2222 gw1 (ssh-keygen makes one)
+    ok       host-key: the known one
     wrong    key: gw1 takes no key of yours, and nothing else (publickey)
              hint: add the right one (IdentityFile, ssh-add), or have yours put into its authorized_keys
-    wrong    key: gw1 would take /home/me/.ssh/id_ed25519, but nothing can use it without a question: it is locked, wants a touch, or its agent refuses
-             hint: add it to an agent: ssh-add and its file
     wrong    host-key: the key of gw1 is not known
              hint: log in once, compare the fingerprint, and say yes: ssh -p 2222 gw1
     warning  host-key: not known yet; your configuration has ssh take it at the first login (StrictHostKeyChecking), but doctor takes none, so the rest is not asked
              hint: log in once: ssh -p 2222 gw1
     wrong    host-key: gw1 has another key than the known one
              hint: on a strange network this may be somebody else's machine; if the host was set up anew: ssh-keygen -R and its name, as ssh says it
+    "#);
+    insta::assert_snapshot!(lines(&[
+        there::no_answer("gw1", &portal),
+        there::would_wait("a tunnel"),
+        there::no_name("gw1.corp", "Name or service not known", false),
+        login::slow_login(Duration::from_secs(15)),
+    ]), @r#"
     wrong    answer: the network answers in gw1's place (captive portal?): 203.0.113.10 port 22 is no ssh server, it says: HTTP/1.1 302 Found
              hint: open any page in a browser and log in to this network; a session would wait for that
     warning  answer: not asked: a session would wait for a tunnel now, so nothing was sent to the host
