@@ -345,13 +345,34 @@ fn the_status_line_is_redrawn_in_place() {
         .unwrap();
     assert_eq!(
         pty.seen(),
-        "\r\x1b[Knetroam: gw1: reachable again via tun0\r\n\r\x1b[Kgw1: dialling"
+        "\r\x1b[Knetroam: gw1: reachable again via tun0 \x1b[K\r\n\r\x1b[Kgw1: dialling"
     );
     status.clear().unwrap();
     assert_eq!(pty.seen(), "\r\x1b[J");
     status.clear().unwrap();
     status.redraw().unwrap();
     assert_eq!(pty.seen(), "");
+}
+
+/// A run's picture stays until the next run, below what is said.
+#[test]
+fn a_line_of_several_rows_leaves_nothing_of_a_run_behind_its_end() {
+    for length in [39, 40, 41, 55, 59, 60, 61] {
+        let pty = Pty::new(20);
+        let mut status = pty.status();
+        status.say("gw1: no route", "").unwrap();
+        pty.seen();
+        let said = "x".repeat(length);
+        status.line(&said).unwrap();
+        let size = |cells| std::num::NonZeroU16::new(cells).unwrap();
+        let mut parser = vt100::Parser::new(size(24), size(20), 0);
+        parser.process(&b"old picture of a run\r\n".repeat(6));
+        parser.process(b"\x1b[H");
+        parser.process(pty.seen().as_bytes());
+        let rows: Vec<String> = parser.screen().rows(0, 20).collect();
+        let drawn = rows.iter().position(|row| row == "gw1: no route").unwrap();
+        assert_eq!(rows[..drawn].concat().trim_end(), said);
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{duration, failure, no_path, over, plain, reason_text, state, stuck};
 use crate::{
     connect::Failure,
-    supervisor::{Again, Need, Notice, Reason, Status},
+    supervisor::{Again, Notice, Reason, Status},
 };
 
 /// A line that stays.
@@ -66,16 +66,17 @@ pub fn notice(host: &str, notice: &Notice) -> String {
                     format!("{host}: connecting{}", over(path.as_ref()))
                 }
                 Status::Holding(reason) => format!("{host}: {}", reason_text(reason)),
-                Status::Parked(Need::Question(what)) => {
-                    format!("{host}: ssh needs a person: {}", plain(what))
-                }
-                Status::Parked(Need::TakenOver) => {
-                    format!("{host}: another client has the session")
-                }
-                Status::Parked(Need::ContextGone) => format!("{host}: the session is gone"),
+                Status::Parked(_) => format!("{host}: {}", state(host, status).0),
             };
             let lost = lost.as_ref().map_or_else(String::new, |reason| {
-                format!("; lost because {}", reason_text(reason))
+                let why = reason_text(reason);
+                // One reason is no more than that.
+                let because = if why.starts_with("connection lost") {
+                    ""
+                } else {
+                    "lost because "
+                };
+                format!("; {because}{why}")
             });
             let asked_to_wait = matches!(status, Status::Retrying(Failure::Busy { .. }));
             let next = match next {

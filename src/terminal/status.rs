@@ -96,9 +96,8 @@ impl<W: Write + AsFd> Status<W> {
         let Some(text) = &self.text else {
             return Ok(());
         };
-        let columns = terminal_size_of(&self.output).map_or(COLUMNS, |(width, _)| width.0);
         // The last column stays free: a character there leaves the cursor beyond it, where terminals differ.
-        let text = fit(text, self.keys, usize::from(columns).saturating_sub(1));
+        let text = fit(text, self.keys, self.columns().saturating_sub(1));
         let newline = if self.astray { "\r\n" } else { "" };
         let drawn = format!("{newline}{EMPTY}{text}");
         self.astray = false;
@@ -147,7 +146,12 @@ impl<W: Write + AsFd> Status<W> {
         } else {
             "\x1b[K"
         };
-        self.write(&format!("{start}{}\n", neutral(text)))?;
+        let text = neutral(text);
+        // Where it ends in a further row, that one may have something of the run as well. The space is for a cursor that stands beyond the last
+        // column: what is erased there is that, and no letter.
+        let wraps = !start.is_empty() && text.len() >= self.columns();
+        let rest = if wraps { " \x1b[K" } else { "" };
+        self.write(&format!("{start}{text}{rest}\n"))?;
         self.redraw()
     }
 
@@ -155,6 +159,11 @@ impl<W: Write + AsFd> Status<W> {
     /// the status line is where the cursor is.
     pub fn below(&mut self) {
         self.astray = self.live && self.text.is_none();
+    }
+
+    fn columns(&self) -> usize {
+        let columns = terminal_size_of(&self.output).map_or(COLUMNS, |(width, _)| width.0);
+        columns.into()
     }
 
     fn drawable(&self) -> bool {
