@@ -58,7 +58,7 @@ fn what_is_wrong_here_is_said_with_what_to_do() {
         }),
         here::agent(&Agent::Keys(2)),
     ]), @r#"
-    wrong    ssh-version: no ssh in PATH (install OpenSSH's client)
+    wrong    ssh-version: no ssh in PATH
              hint: Debian and Ubuntu: apt install openssh-client; Fedora: dnf install openssh-clients; macOS has it
     wrong    ssh-options: this ssh does not take what netroam passes: Bad configuration option: proxyusefdpass
              hint: put an unpatched OpenSSH in front of it in PATH
