@@ -148,8 +148,19 @@ fn print(text: &str) -> Result<ExitCode> {
     }
 }
 
-/// Puts a file in its place as a whole, or leaves what is there.
+/// Puts a file in its place as a whole, or leaves what is there. A link stays, and leads to it; what is no file (a pipe, a device) is written to.
 fn write(file: &Path, text: &str) -> io::Result<()> {
+    let file = &match fs::canonicalize(file) {
+        Ok(there) => there,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => file.to_owned(),
+        Err(error) => return Err(error),
+    };
+    if fs::metadata(file).is_ok_and(|there| !there.is_file()) {
+        return OpenOptions::new()
+            .write(true)
+            .open(file)?
+            .write_all(text.as_bytes());
+    }
     let mut name = std::ffi::OsString::from(".");
     name.push(file.file_name().unwrap_or_default());
     name.push(format!(".{}", std::process::id()));
