@@ -61,10 +61,12 @@ pub(super) fn run(doctor: &Doctor, ssh: &OsStr, version: Version) -> Result<Exit
     let examined = runtime.block_on(async {
         let mut interrupts = signal(SignalKind::interrupt())?;
         let mut ends = signal(SignalKind::terminate())?;
+        let mut hangups = signal(SignalKind::hangup())?;
         select! {
             examined = examine(&mut page, doctor, args.as_ref(), ssh) => examined.map(|()| None),
             _ = interrupts.recv() => Ok(Some(SignalKind::interrupt())),
             _ = ends.recv() => Ok(Some(SignalKind::terminate())),
+            _ = hangups.recv() => Ok(Some(SignalKind::hangup())),
         }
     });
     // Not to wait for its threads: a resolver, a bus or an ssh that hangs does not let them go.
