@@ -25,7 +25,6 @@ use crate::{
     ssh::host_of,
 };
 
-mod fit;
 mod plot;
 mod svg;
 mod table;

@@ -7,7 +7,7 @@ use std::{
 use roxmltree::{Document, Node};
 
 use super::*;
-use crate::journal::Entry;
+use crate::{journal::Entry, terminal::fit};
 
 const LAB: [&str; 4] = [
     include_str!("../../history/tests/roam.jsonl"),
