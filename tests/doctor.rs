@@ -227,6 +227,10 @@ fn a_signal_ends_it_with_the_ssh_that_it_started() {
             pipe.display()
         );
         let words = ["-F", "/dev/null", "-o", &proxy, "gw1"];
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it ends within the test, and of this signal"
+        )]
         let mut child = doctor(home.path())
             .args(words)
             .stdout(Stdio::null())

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::plain;
 use crate::terminal::fit::broken;
 
+pub mod directories;
 pub mod here;
 pub mod login;
 pub mod there;
