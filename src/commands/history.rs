@@ -3,7 +3,6 @@
 //! It reads the journals and asks the running netroams which sessions still live; nothing is changed.
 
 use std::{
-    env,
     fs::{self, OpenOptions},
     io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
@@ -23,6 +22,7 @@ use crate::{
     record::{Stamp, Zone},
     report,
     ssh::host_of,
+    terminal::coloured,
 };
 
 mod plot;
@@ -121,13 +121,6 @@ fn columns() -> Option<usize> {
     terminal_size_of(&stdout)
         .filter(|_| stdout.is_terminal())
         .map(|(width, _)| usize::from(width.0))
-}
-
-/// Whether colours are wanted: on a terminal that has some, unless the user says otherwise (no-color.org).
-fn coloured() -> bool {
-    let none = env::var_os("NO_COLOR").is_some_and(|word| !word.is_empty());
-    let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-    io::stdout().is_terminal() && !none && !dumb
 }
 
 /// All outages in one line, in parts that stay together where that is too long.

@@ -16,6 +16,6 @@ pub mod tty;
 
 pub use keys::{Key, Keys};
 pub use list::{ERASED, List, Pressed, Row};
-pub use screen::Screen;
+pub use screen::{Screen, coloured};
 pub use status::Status;
 pub use tty::{Reset, Terminal};
