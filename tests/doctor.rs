@@ -3,11 +3,23 @@
 
 use std::{
     fs,
-    os::unix::{fs::PermissionsExt as _, fs::symlink, net::UnixListener},
+    io::{BufRead as _, BufReader, Read as _},
+    os::unix::{
+        fs::PermissionsExt as _, fs::symlink, net::UnixListener, process::ExitStatusExt as _,
+    },
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
+    time::Duration,
 };
 
+use netroam_platform::clock;
+use nix::{
+    sys::{
+        signal::{Signal, kill},
+        stat::Mode,
+    },
+    unistd::{Pid, mkfifo},
+};
 use serde_json::Value;
 
 /// netroam, at home in `home`, on no desktop.
@@ -202,6 +214,48 @@ fn an_agent_that_is_gone_and_a_session_bus_that_is_silent_are_warnings() {
         one(&said, "notifications").starts_with("warning the desktop does not answer"),
         "{said:#}"
     );
+}
+
+#[test]
+fn a_signal_ends_it_with_the_ssh_that_it_started() {
+    let home = tempfile::tempdir().unwrap();
+    let pipe = home.path().join("pipe");
+    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM] {
+        mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+        let proxy = format!(
+            "ProxyCommand=sh -c 'exec 3>{}; echo up >&3; exec sleep 30'",
+            pipe.display()
+        );
+        let words = ["-F", "/dev/null", "-o", &proxy, "gw1"];
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it ends within the test, and of this signal"
+        )]
+        let mut child = doctor(home.path())
+            .args(words)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(fs::File::open(&pipe).unwrap());
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        assert_eq!(line, "up\n");
+        let begun = clock::now();
+        kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(signal as i32));
+        // Until nobody has the other end.
+        said.read_to_string(&mut line).unwrap();
+        assert!(clock::now().since(begun) < Duration::from_secs(10));
+        let left = fs::read_dir(home.path().join("run/netroam")).unwrap();
+        let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+        assert!(
+            !left
+                .iter()
+                .any(|name| name.as_encoded_bytes().starts_with(b"run.")),
+            "{left:?}"
+        );
+        fs::remove_file(&pipe).unwrap();
+    }
 }
 
 #[test]

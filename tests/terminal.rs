@@ -259,6 +259,23 @@ async fn a_terminal_that_is_gone_is_a_key() {
 }
 
 #[tokio::test]
+async fn a_terminal_that_goes_behind_the_key_esc_is_gone() {
+    let pty = Pty::new(80);
+    let keys = pty.terminal().listen().unwrap().unwrap();
+    for (more, expected) in [("", "\x1b"), ("[A", "\x1b[A"), ("\x1b", "\x1b\x1b")] {
+        pty.types("\x1b");
+        let typed = keys.typed().await.unwrap().unwrap();
+        pty.types(more);
+        let whole = keys.whole(typed).await.unwrap();
+        assert_eq!(whole.as_deref(), Some(expected.as_bytes()));
+    }
+    pty.types("\x1b");
+    let typed = keys.typed().await.unwrap().unwrap();
+    drop(pty.user);
+    assert_eq!(keys.whole(typed).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_stop_lends_the_terminal_to_the_shell() {
     let pty = Pty::new(80);
     let before = pty.modes();

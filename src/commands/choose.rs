@@ -6,14 +6,13 @@ use std::{
     os::unix::process::CommandExt as _,
     process::{Command, ExitCode},
     rc::Rc,
-    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
 use netroam_platform::process;
 use nix::libc::SIGHUP;
 use terminal_size::terminal_size_of;
-use tokio::{select, time::timeout};
+use tokio::select;
 
 use super::{runtime, sessions, usage};
 use crate::{
@@ -27,10 +26,6 @@ use crate::{
     },
     terminal::{ERASED, Keys, List, Pressed, Row, Terminal, modes::is_dumb},
 };
-
-/// The bytes of an escape sequence come together; after so long without another one, the key Esc was meant. vim waits as long (`ttimeoutlen` of
-/// its defaults.vim is 100 ms).
-const SEQUENCE: Duration = Duration::from_millis(100);
 
 /// What the size of a window is taken for that does not tell it.
 const WINDOW: (usize, usize) = (80, 24);
@@ -197,15 +192,13 @@ async fn listen(keys: &Keys, list: &mut List, signals: &mut Signals) -> Result<N
         draw(&list.draw(columns, lines))?;
         select! {
             typed = keys.typed() => {
-                let Some(mut typed) = typed? else {
+                let whole = match typed? {
+                    Some(typed) => keys.whole(typed).await?,
+                    None => None,
+                };
+                let Some(typed) = whole else {
                     return Ok(Next::Chosen(Chosen::Signal(SIGHUP)));
                 };
-                while typed.ends_with(b"\x1b") {
-                    match timeout(SEQUENCE, keys.typed()).await {
-                        Ok(more) => typed.extend(more?.unwrap_or_default()),
-                        Err(_) => break,
-                    }
-                }
                 match list.press(&typed) {
                     Pressed::Nothing => {}
                     Pressed::Chosen(row) => return Ok(Next::Chosen(Chosen::Row(row))),

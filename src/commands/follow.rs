@@ -3,7 +3,7 @@
 //! The netroams tell each change by themselves. What changes without one (times, durations, data under way) is asked for once a second, by
 //! us: while nobody looks, nothing wakes in them.
 
-use std::{env, io, os::fd::AsFd as _, path::Path, process::ExitCode, rc::Rc, time::Duration};
+use std::{io, os::fd::AsFd as _, path::Path, process::ExitCode, rc::Rc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use netroam_platform::process;
@@ -21,7 +21,7 @@ use crate::{
     driver::{Arrived, Signals, stop_ourselves},
     record::{Stamp, Zone},
     report::{self, Overview, plain},
-    terminal::{Key, Keys, Screen, Terminal},
+    terminal::{Key, Keys, Screen, Terminal, coloured},
 };
 
 /// How often it is looked whether another netroam has begun, and the table is made anew.
@@ -144,8 +144,7 @@ impl<'a> Table<'a> {
             screen,
             terminal: Terminal::open().map(Rc::new),
             answers: Answers::default(),
-            // no-color.org: set, and not empty.
-            coloured: env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            coloured: coloured(),
         })
     }
 

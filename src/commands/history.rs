@@ -3,7 +3,6 @@
 //! It reads the journals and asks the running netroams which sessions still live; nothing is changed.
 
 use std::{
-    env,
     fs::{self, OpenOptions},
     io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
@@ -23,9 +22,9 @@ use crate::{
     record::{Stamp, Zone},
     report,
     ssh::host_of,
+    terminal::coloured,
 };
 
-mod fit;
 mod plot;
 mod svg;
 mod table;
@@ -124,13 +123,6 @@ fn columns() -> Option<usize> {
         .map(|(width, _)| usize::from(width.0))
 }
 
-/// Whether colours are wanted: on a terminal that has some, unless the user says otherwise (no-color.org).
-fn coloured() -> bool {
-    let none = env::var_os("NO_COLOR").is_some_and(|word| !word.is_empty());
-    let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-    io::stdout().is_terminal() && !none && !dumb
-}
-
 /// All outages in one line, in parts that stay together where that is too long.
 fn summary(outages: &[Outage]) -> Vec<String> {
     let text = report::history::summary(&Summary::of(outages));
@@ -148,8 +140,19 @@ fn print(text: &str) -> Result<ExitCode> {
     }
 }
 
-/// Puts a file in its place as a whole, or leaves what is there.
+/// Puts a file in its place as a whole, or leaves what is there. A link stays, and leads to it; what is no file (a pipe, a device) is written to.
 fn write(file: &Path, text: &str) -> io::Result<()> {
+    let file = &match fs::canonicalize(file) {
+        Ok(there) => there,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => file.to_owned(),
+        Err(error) => return Err(error),
+    };
+    if fs::metadata(file).is_ok_and(|there| !there.is_file()) {
+        return OpenOptions::new()
+            .write(true)
+            .open(file)?
+            .write_all(text.as_bytes());
+    }
     let mut name = std::ffi::OsString::from(".");
     name.push(file.file_name().unwrap_or_default());
     name.push(format!(".{}", std::process::id()));

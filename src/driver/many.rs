@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result};
 use netroam_platform::{Events, Source};
 use tokio::{
     select,
-    sync::{mpsc, oneshot},
+    sync::mpsc,
     task::{JoinSet, LocalSet, yield_now},
 };
 use tracing::Instrument as _;
@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     config::Named,
-    control::{Followers, Listener, Question, Request, Status},
+    control::{Followers, Listener, Status},
     dirs::Unusable,
     record::State,
     report,
@@ -41,6 +41,8 @@ use crate::{
     supervisor::{Dialler, Exit},
     terminal::Status as StatusLine,
 };
+
+mod answers;
 
 /// Keeps the sessions of `plan` until all of them have come to their own end, or a signal says so. `directory` is where netroam keeps its
 /// sockets. Gives the exit status: 0 after a signal, and else the first that was not 0.
@@ -352,62 +354,5 @@ impl Many {
             self.followers.borrow_mut().tell(&status);
             kept.life = Life::Over(Box::new(status));
         }
-    }
-
-    fn answer(&mut self, request: Request) {
-        match request.question.clone() {
-            Question::Status => self.report(request),
-            Question::Follow => {
-                self.followers.borrow_mut().add(request);
-                for (name, kept) in &self.kept {
-                    if let Some(status) = kept.at_rest(name) {
-                        self.followers.borrow_mut().tell(&status);
-                    }
-                    kept.order(Order::Publish);
-                }
-            }
-            Question::Retry(id) => {
-                let Some(kept) = self.kept.get_mut(&id).filter(|_| !self.ending) else {
-                    return request.done(&[]);
-                };
-                if matches!(kept.life, Life::Over(_)) {
-                    self.begin_again(id.clone());
-                } else if !kept.revive() {
-                    kept.order(Order::Retry { insist: true });
-                }
-                request.done(&[id]);
-            }
-            Question::Stop(id) => {
-                let Some(kept) = self.kept.get_mut(&id) else {
-                    return request.done(&[]);
-                };
-                if !kept.end(Then::Nothing) && matches!(kept.life, Life::Pending) {
-                    self.over(&id, "stopped".into());
-                }
-                request.done(&[id]);
-            }
-        }
-    }
-
-    /// Collects how all of them are.
-    fn report(&self, request: Request) {
-        let mut statuses = Vec::new();
-        let mut waiting = Vec::new();
-        for (name, kept) in &self.kept {
-            let (answer, answered) = oneshot::channel();
-            match kept.at_rest(name) {
-                Some(status) => statuses.push(status),
-                None if kept.order(Order::Tell(answer)) => waiting.push(answered),
-                // It ends just now.
-                None => {}
-            }
-        }
-        tokio::task::spawn_local(async move {
-            for answered in waiting {
-                // One that ends meanwhile does not answer.
-                statuses.extend(answered.await);
-            }
-            request.answer(&statuses);
-        });
     }
 }

@@ -181,8 +181,10 @@ impl History {
             let ended = present
                 .get(&key)
                 .is_some_and(|life| life.is_over() || entry.event == Event::Began);
-            if ended {
-                past.extend(present.remove(&key).map(|life| (false, life)));
+            if ended && let Some(life) = present.remove(&key) {
+                // A clock that was set back must not have them overlap.
+                entry.at = entry.at.max(life.last);
+                past.push((false, life));
             }
             present
                 .entry(key)

@@ -48,7 +48,9 @@ pub(super) fn arrange(mut lives: Vec<(bool, Life)>, now: Stamp) -> History {
         row.end = if lives { now } else { life.last };
         row.silent = (!lives && !life.is_over()).then(|| silence(life.last, life.pid));
         row.session.host.clone_from(&life.host);
-        row.session.pids.push(life.pid);
+        if row.session.pids.last() != Some(&life.pid) {
+            row.session.pids.push(life.pid);
+        }
         row.session.spans.append(&mut life.spans);
     }
     for row in &mut rows {

@@ -297,6 +297,40 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
+#[test]
+fn a_netroam_that_keeps_a_session_twice_is_told_in_order_though_the_clock_is_set_back_between() {
+    let noted = |time: &str, event| Entry {
+        at: at(&format!("2026-11-26T10:00:{time}Z")),
+        host: "gw1".into(),
+        session: None,
+        pid: 1,
+        event,
+        text: "words".into(),
+    };
+    let attached = |run| Event::Attached {
+        run,
+        path: None,
+        outage_ms: None,
+    };
+    let exited = || Event::Exited {
+        exit: "finished".into(),
+    };
+    let entries = [
+        noted("00", Event::Began),
+        noted("01", attached(1)),
+        noted("30", exited()),
+        noted("20", Event::Began),
+        noted("21", attached(2)),
+        noted("40", exited()),
+    ];
+    insta::assert_snapshot!(spans(&told(&entries, None)), @r"
+    None [1]
+      10:00:00.000 1s Connecting
+      10:00:01.000 29s Attached
+      10:00:30.000 10s Attached
+    ");
+}
+
 /// Entries in no order of any sense, of two hosts, two names and three netroams, by a clock that is set back now and then.
 fn journal() -> impl Strategy<Value = Vec<Entry>> {
     let entry = (

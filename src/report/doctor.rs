@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::plain;
+use crate::terminal::fit::broken;
 
+pub mod directories;
 pub mod here;
 pub mod login;
 pub mod there;
@@ -140,20 +142,7 @@ impl Style {
         else {
             return text.to_owned();
         };
-        let width = width - VERDICT;
-        let mut lines = vec![String::new()];
-        for word in text.split(' ') {
-            let last = lines.last().map_or(0, |line| line.chars().count());
-            if last > 0 && last + 1 + word.chars().count() > width {
-                lines.push(String::new());
-            }
-            if let Some(line) = lines.last_mut() {
-                if !line.is_empty() {
-                    line.push(' ');
-                }
-                line.push_str(word);
-            }
-        }
+        let lines = broken(text, width - VERDICT);
         lines.join(&format!("\n{:VERDICT$}", ""))
     }
 }

@@ -6,7 +6,10 @@ use super::{duration, plain};
 use crate::{
     control::Status,
     record::{Stamp, State},
-    terminal::table::{self, Cell, Column},
+    terminal::{
+        fit::cut,
+        table::{self, Cell, Column},
+    },
 };
 
 /// The columns, and what goes first where the terminal is narrow: what is mostly nought, then what the name mostly says.
@@ -78,9 +81,9 @@ impl Overview<'_> {
     /// Its lines, none wider and not more than there is room for.
     pub fn lines(&self) -> Vec<String> {
         let (width, height) = self.size;
-        let mut lines = vec![table::cut(&self.first(), width)];
+        let mut lines = vec![cut(&self.first(), width)];
         let problems = self.problems.iter();
-        lines.extend(problems.map(|problem| table::cut(&plain(problem), width)));
+        lines.extend(problems.map(|problem| cut(&plain(problem), width)));
         if !self.sessions.is_empty() {
             lines.push(String::new());
             let rows = self.sessions.iter().map(|status| self.row(status));
@@ -89,7 +92,7 @@ impl Overview<'_> {
         }
         if lines.len() > height {
             let more = lines.split_off(height.saturating_sub(1)).len();
-            lines.push(table::cut(&format!("and {more} more"), width));
+            lines.push(cut(&format!("and {more} more"), width));
         }
         lines
     }

@@ -54,7 +54,7 @@ impl Agent {
         let socket = match configured {
             Some("none") => return Self::Unwanted,
             None | Some("SSH_AUTH_SOCK") => variable("SSH_AUTH_SOCK"),
-            Some(name) if name.starts_with('$') => variable(name[1..].trim_matches(['{', '}'])),
+            Some(name) if variable_of(name).is_some() => variable_of(name).and_then(variable),
             Some(path) if path.contains(['%', '$']) => return Self::Unread(path.to_owned()),
             Some(path) => Some(match (path.strip_prefix("~/"), home_dir()) {
                 (Some(rest), Ok(home)) => home.join(rest),
@@ -91,6 +91,17 @@ impl Agent {
             Err(_) => strange("no answer within two seconds"),
         }
     }
+}
+
+/// The variable that this is the whole value of: `$NAME`, or `${NAME}`. What has more in it is a path.
+fn variable_of(agent: &str) -> Option<&str> {
+    let word = agent.strip_prefix('$')?;
+    let braced = word
+        .strip_prefix('{')
+        .and_then(|word| word.strip_suffix('}'));
+    let name = braced.unwrap_or(word);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (!name.is_empty() && name.bytes().all(plain)).then_some(name)
 }
 
 fn variable(name: &str) -> Option<PathBuf> {
@@ -141,7 +152,16 @@ mod tests {
         };
         assert_eq!(Agent::at(&link).await, gone);
         assert_eq!(Agent::ask(Some("none")).await, Agent::Unwanted);
-        let unread = Agent::Unread("~/%h.sock".into());
-        assert_eq!(Agent::ask(Some("~/%h.sock")).await, unread);
+        for path in ["~/%h.sock", "${HOME}/agent.sock", "$HOME/agent.sock"] {
+            let unread = Agent::Unread(path.into());
+            assert_eq!(Agent::ask(Some(path)).await, unread, "{path}");
+        }
+        for variable in ["$NETROAM_NO_AGENT", "${NETROAM_NO_AGENT}"] {
+            assert_eq!(
+                Agent::ask(Some(variable)).await,
+                Agent::Unnamed,
+                "{variable}"
+            );
+        }
     }
 }

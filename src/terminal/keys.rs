@@ -1,14 +1,19 @@
 //! The keys that the user may press between runs.
 
-use std::{future::pending, io, os::fd::AsFd as _, rc::Rc};
+use std::{future::pending, io, os::fd::AsFd as _, rc::Rc, time::Duration};
 
 use netroam_platform::readable::Readable;
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
+use tokio::time::timeout;
 
 use super::tty::Terminal;
+
+/// The bytes of an escape sequence come together; after so long without another one, the key Esc was meant. vim waits as long (`ttimeoutlen` of
+/// its defaults.vim is 100 ms).
+const SEQUENCE: Duration = Duration::from_millis(100);
 
 /// A key that was pressed, or the end of all keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +85,21 @@ impl Keys {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Waits for what still belongs to `typed`: it may end where an escape sequence begins. `None` when the terminal is gone.
+    ///
+    /// # Errors
+    /// Those of [`Self::next`].
+    pub async fn whole(&self, mut typed: Vec<u8>) -> io::Result<Option<Vec<u8>>> {
+        while typed.ends_with(b"\x1b") {
+            match timeout(SEQUENCE, self.typed()).await {
+                Ok(Ok(Some(more))) => typed.extend(more),
+                Ok(gone_or_error) => return gone_or_error,
+                Err(_) => break,
+            }
+        }
+        Ok(Some(typed))
     }
 
     fn hung_up(&self) -> bool {

@@ -3,7 +3,10 @@
 //! The cursor stays on the first line of what is drawn, so that taking it away needs no count of lines, whatever a window that was made
 //! narrower did to them. Nothing is switched on that would have to be switched off.
 
-use super::status::{cut, neutral};
+use super::{
+    fit::columns_of,
+    status::{cut, neutral},
+};
 
 /// So many rows are shown at once.
 const MOST: usize = 12;
@@ -199,13 +202,6 @@ fn sequence<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (sequence, rest) = whole.split_at(end);
     *bytes = rest;
     Some(sequence)
-}
-
-/// As `cut` counts them.
-fn columns_of(text: &str) -> usize {
-    text.chars()
-        .map(|character| if character.is_ascii() { 1 } else { 2 })
-        .sum()
 }
 
 #[cfg(test)]

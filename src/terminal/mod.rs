@@ -4,6 +4,7 @@
 //! standard output, the status line to standard error. Each is left alone where its descriptor is no terminal, whatever the others are.
 //! While a run is attached the terminal is ssh's, and nothing here touches it.
 
+pub mod fit;
 pub mod keys;
 pub mod list;
 pub mod modes;
@@ -15,6 +16,6 @@ pub mod tty;
 
 pub use keys::{Key, Keys};
 pub use list::{ERASED, List, Pressed, Row};
-pub use screen::Screen;
+pub use screen::{Screen, coloured};
 pub use status::Status;
 pub use tty::{Reset, Terminal};

@@ -1,6 +1,7 @@
 //! A screen of its own, redrawn in place: the terminal's alternate one, so that the scrollback and what stood there stay as they were.
 
 use std::{
+    env,
     fmt::Write as _,
     io::{self, IsTerminal as _, Write},
     os::fd::AsFd,
@@ -19,6 +20,12 @@ const LEAVE: &str = "\x1b[0m\x1b[?25h\x1b[?1049l";
 /// The size of a terminal that does not say how large it is.
 const SIZE: (usize, usize) = (80, 24);
 
+/// Whether standard output is a terminal that shows colours, and its user has not said that none are wanted (no-color.org: set, and not empty).
+pub fn coloured() -> bool {
+    let none = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    io::stdout().is_terminal() && !is_dumb(env::var_os("TERM").as_deref()) && !none
+}
+
 /// What is drawn on. Dropping it, also while a panic unwinds, gives the terminal back.
 ///
 /// While we are in the background, nothing is drawn, and nothing is given back: the shell has the terminal.
@@ -31,7 +38,7 @@ pub struct Screen<W: Write + AsFd> {
 impl Screen<io::Stdout> {
     /// The screen of standard output; `None` where that is no terminal, or one that shows every byte.
     pub fn stdout() -> Option<Self> {
-        let dumb = is_dumb(std::env::var_os("TERM").as_deref());
+        let dumb = is_dumb(env::var_os("TERM").as_deref());
         let stdout = io::stdout();
         (stdout.is_terminal() && !dumb).then(|| Self::on(stdout))
     }

@@ -2,15 +2,13 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use unicode_width::UnicodeWidthChar as _;
-
-use super::status::neutral;
+use super::{
+    fit::{columns_of, cut},
+    status::neutral,
+};
 
 /// Between two columns.
 const GAP: &str = "  ";
-
-/// What stands for the rest where something is cut. ASCII: whether an ellipsis takes one column or two, terminals do not agree.
-const REST: &str = "..";
 
 /// A column.
 #[derive(Clone, Copy, Debug)]
@@ -123,30 +121,6 @@ fn fit(columns: &[Column], natural: &[usize], width: usize) -> Vec<(usize, usize
         widths.insert(index, least + more);
     }
     widths.into_iter().collect()
-}
-
-/// How many columns of a terminal `text` takes.
-fn columns_of(text: &str) -> usize {
-    text.chars().map(|char| char.width().unwrap_or(0)).sum()
-}
-
-/// As much of `text` as fits into `columns`, and a sign that there is more.
-pub fn cut(text: &str, columns: usize) -> String {
-    if columns_of(text) <= columns {
-        return text.to_owned();
-    }
-    let rest = &REST[..REST.len().min(columns)];
-    let mut left = columns - rest.len();
-    let mut cut = String::new();
-    for char in text.chars() {
-        let width = char.width().unwrap_or(0);
-        if width > left {
-            break;
-        }
-        left -= width;
-        cut.push(char);
-    }
-    cut + rest
 }
 
 #[cfg(test)]

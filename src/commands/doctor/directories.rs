@@ -16,7 +16,7 @@ use crate::{
     driver,
     report::doctor::{
         Finding,
-        here::{self, Directory},
+        directories::{self as words, Directory},
     },
 };
 
@@ -43,10 +43,10 @@ pub(super) fn runtime(path: &Path) -> (Vec<Finding>, bool) {
         found,
         Directory::Right | Directory::Readable(_) | Directory::ToBeMade
     );
-    let mut findings = vec![here::directory(check, path, &found, &here::left(left))];
+    let mut findings = vec![words::directory(check, path, &found, &words::left(left))];
     let length = path.join(SOCKET).as_os_str().len();
     if length > handover::LONGEST {
-        findings.push(here::socket_path(path, length, handover::LONGEST));
+        findings.push(words::socket_path(path, length, handover::LONGEST));
     }
     (findings, usable)
 }
@@ -65,8 +65,8 @@ pub(super) fn state(path: &Path) -> [Finding; 2] {
         Ok(_) | Err(_) => Ok(()),
     };
     [
-        here::directory("state-directory", path, &found, ""),
-        here::log(&log, written.as_ref().copied(), strange),
+        words::directory("state-directory", path, &found, ""),
+        words::log(&log, written.as_ref().copied(), strange),
     ]
 }
 

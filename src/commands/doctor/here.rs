@@ -24,7 +24,7 @@ use crate::{
     config::Configuration,
     context::Claims,
     control, dirs,
-    report::doctor::here,
+    report::doctor::{directories as words, here},
     ssh::{Agent, Args, Asked, Config, Master, Run, Version, version::NoSsh},
     terminal::terminfo,
 };
@@ -231,7 +231,7 @@ fn directories(page: &mut Page) -> Result<Option<Directories>> {
     let (base, state) = match found {
         Ok(found) => found,
         Err(error) => {
-            page.add(here::homeless("state-directory", &format!("{error:#}")))?;
+            page.add(words::homeless("state-directory", &format!("{error:#}")))?;
             return Ok(None);
         }
     };

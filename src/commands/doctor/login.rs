@@ -32,9 +32,10 @@ const GRACE: Duration = Duration::from_millis(500);
 const MOST: usize = 64 * 1024;
 
 /// What goes before the user's own: a question to nobody, a trace nowhere.
-const QUIET: [&str; 8] = [
+const QUIET: [&str; 9] = [
     "StrictHostKeyChecking=yes",
     "UpdateHostKeys=no",
+    "AddKeysToAgent=no",
     "ClearAllForwardings=yes",
     "ForwardAgent=no",
     "ForwardX11=no",
@@ -235,5 +236,54 @@ impl Heard {
         self.first.get_or_insert_with(clock::wall);
         self.bytes.extend_from_slice(bytes);
         self.bytes.len() < MOST
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::ssh::{Asked, Version};
+
+    /// What ssh itself makes of the words.
+    #[test]
+    fn a_trial_leaves_nothing_with_the_host_or_the_agent_whatever_the_user_has() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("config");
+        let own = "AddKeysToAgent yes\nForwardAgent yes\nStrictHostKeyChecking no\nUpdateHostKeys yes\nLocalForward 8001 x:1\n\
+                   RequestTTY force\nSessionType none\nPermitLocalCommand yes\nTunnel yes\n";
+        fs::write(&file, own).unwrap();
+        let words = [
+            "-F",
+            file.to_str().unwrap(),
+            "-A",
+            "-N",
+            "-o",
+            "AddKeysToAgent=yes",
+            "h",
+        ];
+        let words = words.map(OsString::from);
+        let version = Version { major: 9, minor: 2 };
+        let Ok(Asked::Session(args)) = Args::parse(&words, version) else {
+            panic!("these are the words of a session");
+        };
+        let quiet = quiet(&args);
+        let mut ssh = Command::new("ssh");
+        ssh.arg("-G").args(quiet.words_without(b"")).arg("h");
+        let said = String::from_utf8(ssh.output().unwrap().stdout).unwrap();
+        for line in [
+            "addkeystoagent false",
+            "forwardagent no",
+            "stricthostkeychecking true",
+            "updatehostkeys false",
+            "clearallforwardings yes",
+            "requesttty false",
+            "sessiontype default",
+            "permitlocalcommand no",
+            "tunnel false",
+        ] {
+            assert!(said.lines().any(|said| said == line), "{line}: {said}");
+        }
     }
 }

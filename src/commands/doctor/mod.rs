@@ -5,7 +5,7 @@
 
 use std::{
     ffi::OsStr,
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, Write as _},
     process::ExitCode,
     time::Duration,
 };
@@ -29,6 +29,7 @@ use crate::{
         doctor::{Finding, Style, Verdict},
     },
     ssh::{Args, Asked, Version},
+    terminal::coloured,
 };
 
 mod directories;
@@ -61,10 +62,12 @@ pub(super) fn run(doctor: &Doctor, ssh: &OsStr, version: Version) -> Result<Exit
     let examined = runtime.block_on(async {
         let mut interrupts = signal(SignalKind::interrupt())?;
         let mut ends = signal(SignalKind::terminate())?;
+        let mut hangups = signal(SignalKind::hangup())?;
         select! {
             examined = examine(&mut page, doctor, args.as_ref(), ssh) => examined.map(|()| None),
             _ = interrupts.recv() => Ok(Some(SignalKind::interrupt())),
             _ = ends.recv() => Ok(Some(SignalKind::terminate())),
+            _ = hangups.recv() => Ok(Some(SignalKind::hangup())),
         }
     });
     // Not to wait for its threads: a resolver, a bus or an ssh that hangs does not let them go.
@@ -111,17 +114,11 @@ struct Whole<'a> {
 
 impl Page {
     fn new(json: bool) -> Self {
-        let terminal = io::stdout().is_terminal();
-        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        // https://no-color.org: whatever it says.
-        let colour = terminal
-            && variable("NO_COLOR").is_none()
-            && variable("TERM").is_some_and(|term| term != "dumb");
         let size = terminal_size::terminal_size_of(io::stdout());
         Self {
             json,
             style: Style {
-                colour,
+                colour: coloured(),
                 width: size.map(|(width, _)| width.0),
             },
             findings: Vec::new(),

@@ -1,13 +1,11 @@
 //! Sessions and time, drawn in the terminal.
 
-use super::{
-    fit::{cut, wrapped},
-    summary,
-};
+use super::summary;
 use crate::{
     history::{History, Phase, Session, Span, Tick, ticks},
     record::{Stamp, Zone},
     report::{self, duration},
+    terminal::fit::{columns_of, cut, padded, wrapped},
 };
 
 /// The lowest width of the picture, whatever the terminal's.
@@ -29,7 +27,7 @@ pub(super) fn text(
 ) -> String {
     let from = begin(history, since, now);
     let names: Vec<String> = history.sessions.iter().map(name).collect();
-    let longest = names.iter().map(|name| name.chars().count()).max();
+    let longest = names.iter().map(|name| columns_of(name)).max();
     let margin = longest
         .unwrap_or_default()
         .min(LONGEST_NAME)
@@ -38,13 +36,13 @@ pub(super) fn text(
     let scale = Scale { from, now, columns };
     let mut lines = heading(&scale, zone, width);
     for (session, name) in history.sessions.iter().zip(&names) {
-        let name = cut(name, margin);
+        let name = padded(&cut(name, margin), margin);
         let bar = bar(&scale.worst(session), coloured);
-        lines.push(format!("{name:<margin$} {bar}").trim_end().to_owned());
+        lines.push(format!("{name} {bar}").trim_end().to_owned());
     }
     lines.extend(axis(&scale, zone, margin));
     lines.extend(legend(history, width, coloured));
-    lines.extend(wrapped(&summary(&history.outages), " ", width));
+    lines.extend(wrapped(summary(&history.outages), " ", width));
     lines.join("\n") + "\n"
 }
 
@@ -197,7 +195,7 @@ fn heading(scale: &Scale, zone: Zone, width: usize) -> Vec<String> {
     let range = range(scale.from, scale.now, zone);
     let one = scale.now.since(scale.from) / u32::try_from(scale.columns).unwrap_or(u32::MAX);
     let one = format!("a column is {}", duration(one));
-    wrapped(&[range, one], ", ", width)
+    wrapped([range, one], ", ", width)
 }
 
 fn axis(scale: &Scale, zone: Zone, margin: usize) -> [String; 2] {

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use super::{
-    fit::{cut, wrapped},
     plot::{LONGEST_NAME, begin, marks, name, phases, range, to_float},
     summary,
 };
@@ -11,6 +10,7 @@ use crate::{
     history::{History, Phase, Session, Span},
     record::{Stamp, Zone},
     report::{self, duration, plain},
+    terminal::fit::{columns_of, cut, wrapped},
 };
 
 /// All lengths are in units of the picture: pixels, where it is shown as it is.
@@ -65,7 +65,7 @@ pub(super) fn text(history: &History, (since, now): (Stamp, Stamp), zone: Zone) 
         y += ROW;
     }
     let mut y = legend(&mut body, &phases(history), bottom + 48.0);
-    for line in wrapped(&summary(&history.outages), " ", COLUMNS) {
+    for line in wrapped(summary(&history.outages), " ", COLUMNS) {
         y += 20.0;
         words(&mut body, MARGIN, y, "", &line);
     }
@@ -217,7 +217,7 @@ fn add(text: &mut String, line: std::fmt::Arguments<'_>) {
 }
 
 fn width(text: &str) -> f64 {
-    f64::from(u32::try_from(text.chars().count()).unwrap_or(u32::MAX)) * CHARACTER
+    f64::from(u32::try_from(columns_of(text)).unwrap_or(u32::MAX)) * CHARACTER
 }
 
 fn class(phase: Phase) -> &'static str {

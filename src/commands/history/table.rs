@@ -1,9 +1,6 @@
 //! Outages as lines for people.
 
-use super::{
-    fit::{cut, wrapped},
-    summary,
-};
+use super::summary;
 use crate::{
     history::Outage,
     record::{Stamp, Zone},
@@ -12,6 +9,7 @@ use crate::{
         history::{COLUMNS, paths, session},
         plain,
     },
+    terminal::fit::{columns_of, cut, padded, wrapped},
 };
 
 /// So many columns say when and how long; the rest, what it was about, stands below where a line is too short for all.
@@ -30,7 +28,7 @@ pub(super) fn text(outages: &[Outage], now: Stamp, zone: Zone, width: Option<usi
     let mut widths = [0; 7];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
+            *width = columns_of(cell).max(*width);
         }
     }
     for row in &mut rows {
@@ -52,7 +50,7 @@ pub(super) fn text(outages: &[Outage], now: Stamp, zone: Zone, width: Option<usi
             lines.push(cut(&aligned(row, &widths), width));
         }
     }
-    lines.extend(wrapped(&summary(outages), " ", width));
+    lines.extend(wrapped(summary(outages), " ", width));
     lines.join("\n") + "\n"
 }
 
@@ -78,8 +76,6 @@ fn row(outage: &Outage, now: Stamp, zone: Zone) -> [String; 7] {
 /// Padded to these widths.
 fn aligned(cells: &[String], widths: &[usize]) -> String {
     let cells = cells.iter().zip(widths);
-    let padded: Vec<String> = cells
-        .map(|(cell, width)| format!("{cell:width$}"))
-        .collect();
+    let padded: Vec<String> = cells.map(|(cell, width)| padded(cell, *width)).collect();
     padded.join(GAP).trim_end().to_owned()
 }

@@ -1,9 +1,13 @@
-use std::{os::unix::fs::PermissionsExt as _, time::Duration};
+use std::{
+    os::unix::fs::{PermissionsExt as _, symlink},
+    thread,
+    time::Duration,
+};
 
 use roxmltree::{Document, Node};
 
 use super::*;
-use crate::journal::Entry;
+use crate::{journal::Entry, terminal::fit};
 
 const LAB: [&str; 4] = [
     include_str!("../../history/tests/roam.jsonl"),
@@ -241,4 +245,23 @@ fn a_file_is_written_whole_or_not_at_all() {
     assert!(write(&taken, "new").is_err());
     assert!(write(&folder.path().join("none/week.svg"), "new").is_err());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn a_link_stays_and_a_pipe_is_written_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, link, pipe] = ["week.svg", "link", "pipe"].map(|name| folder.path().join(name));
+    fs::write(&file, "old").unwrap();
+    symlink(&file, &link).unwrap();
+    write(&link, "new").unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let reader = thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read_to_string(pipe).unwrap()
+    });
+    write(&pipe, "new").unwrap();
+    assert!(!fs::symlink_metadata(&pipe).unwrap().is_file());
+    assert_eq!(reader.join().unwrap(), "new");
 }

@@ -2,10 +2,7 @@ use std::{path::Path, time::Duration};
 
 use netroam_platform::{SleepSource, Snapshot, desktop::Shows};
 
-use super::{
-    here::{Directory, Heard},
-    *,
-};
+use super::{directories::Directory, here::Heard, *};
 use crate::{
     connect::Failure,
     context::{Mux, Survey, survey::Remote},
@@ -48,11 +45,11 @@ fn what_is_wrong_here_is_said_with_what_to_do() {
         here::sleep_source(SleepSource::PowerManager),
         here::notifications(&Shows::Nobody, true),
         here::terminal(Some("dumb"), None, true),
-        here::directory("runtime-directory", path, &Directory::Open(0o777), ""),
-        here::directory("runtime-directory", path, &Directory::Readable(0o755), ""),
-        here::directory("state-directory", path, &Directory::Readable(0o755), ""),
-        here::directory("state-directory", path, &Directory::NotWritten(full), ""),
-        here::directory("runtime-directory", path, &Directory::Right, &here::left(2)),
+        directories::directory("runtime-directory", path, &Directory::Open(0o777), ""),
+        directories::directory("runtime-directory", path, &Directory::Readable(0o755), ""),
+        directories::directory("state-directory", path, &Directory::Readable(0o755), ""),
+        directories::directory("state-directory", path, &Directory::NotWritten(full), ""),
+        directories::directory("runtime-directory", path, &Directory::Right, &directories::left(2)),
         here::agent(&Agent::Gone {
             socket: "/tmp/agent".into(),
             link: Some("/tmp/ssh-x/agent.1".into()),
