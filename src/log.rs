@@ -1,12 +1,6 @@
 //! The log: to a file, never to the terminal.
 
-use std::{
-    fs::{self, OpenOptions},
-    io,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::Path,
-    sync::Mutex,
-};
+use std::{fs, io, os::unix::fs::DirBuilderExt as _, path::Path, sync::Mutex};
 
 use anyhow::{Context as _, Result};
 use tracing::{Level, level_filters::LevelFilter};
@@ -30,9 +24,12 @@ pub fn start(level: Option<Level>, file: Option<&Path>) -> Result<()> {
         })?,
         (None, Err(_)) => Level::INFO,
     };
-    let path = match file {
-        Some(file) => file.to_owned(),
-        None => dirs::state()?.join("netroam.log"),
+    let path = if let Some(file) = file {
+        file.to_owned()
+    } else {
+        let state = dirs::state()?;
+        dirs::own(&state).context("cannot write the log")?;
+        state.join("netroam.log")
     };
     let file = open(&path).with_context(|| format!("cannot write the log {}", path.display()))?;
     tracing_subscriber::fmt()
@@ -64,9 +61,5 @@ fn open(path: &Path) -> io::Result<fs::File> {
     if fs::metadata(path).is_ok_and(|log| log.is_file() && log.len() > LARGEST) {
         fs::rename(path, path.with_extension("log.old"))?;
     }
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)
+    dirs::open_to_append(path)
 }

@@ -4,7 +4,6 @@
 //! because stdout is the remote command's. Whatever another program or a server said passes through [`plain`] first.
 
 use std::{
-    fmt,
     io::{self, Write as _},
     path,
     time::Duration,
@@ -23,12 +22,14 @@ mod guarded;
 mod network;
 mod notice;
 mod past;
+mod plain;
 
 pub use exits::{ended, exit};
 pub use guarded::{found, guarded, guarded_host};
 pub use network::{changes, event, interface_name, route_destination};
 pub use notice::notice;
 pub use past::{ending_text, forward, verdict_text};
+pub use plain::{Plain, is_acted_on, json, plain, plain_lines};
 
 /// netroam's own exit statuses, far from what ssh (255), shells and remote programs use.
 pub mod status {
@@ -56,7 +57,21 @@ pub mod status {
 
 /// Writes a line to stderr, or several. A stderr that cannot be written to is nobody's to tell.
 pub fn line(text: &str) {
-    relay(format!("netroam: {}\n", text.replace('\n', "\nnetroam: ")).as_bytes());
+    let text = plain_lines(text).replace('\n', "\nnetroam: ");
+    relay(format!("netroam: {text}\n").as_bytes());
+}
+
+/// Writes lines to stdout, for verbs that answer there; whether somebody still reads.
+///
+/// # Errors
+/// Those of write(2), but not that nobody reads any more.
+pub fn output(text: &str) -> io::Result<bool> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(plain_lines(text).as_bytes());
+    match written.and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        written => written.map(|()| true),
+    }
 }
 
 /// Writes to stderr, byte for byte: what ssh itself wrote.
@@ -86,19 +101,6 @@ pub fn relay_of(name: &str, bytes: &[u8]) {
 /// An error with its causes, and a hint where there is one.
 pub fn error(error: &anyhow::Error) {
     line(&plain(&format!("{error:#}")));
-}
-
-/// What is printable of `text`: control characters, escape sequences among them, are shown and not sent.
-pub fn plain(text: &str) -> String {
-    text.chars()
-        .map(|char| {
-            if char.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                char
-            }
-        })
-        .collect()
 }
 
 /// The status line, and the keys that do something meanwhile.
@@ -345,15 +347,5 @@ pub fn duration(time: Duration) -> String {
             seconds / 60 % 60,
             seconds % 60
         ),
-    }
-}
-
-/// Bytes as people write them.
-#[derive(Clone, Copy, Debug)]
-pub struct Plain<'a>(pub &'a [u8]);
-
-impl fmt::Display for Plain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&plain(&String::from_utf8_lossy(self.0)))
     }
 }

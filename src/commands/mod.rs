@@ -47,11 +47,34 @@ pub fn run() -> ExitCode {
         }
         Some("autossh") => return autossh::run(&words[0], &words[2..]),
         Some(verb @ ("watch" | "why")) => ssh_words(verb, &words),
-        Some(_) | None => dispatch(Cli::parse_from(words)),
+        Some(_) | None => match parsed(words) {
+            Ok(cli) => dispatch(cli),
+            Err(code) => return code,
+        },
     };
     outcome.unwrap_or_else(|error| {
         report::error(&error);
         ExitCode::from(report::status::FAILED)
+    })
+}
+
+/// Reads a command line; where clap has something to say instead, that is said, and what is left is the exit status.
+fn parsed(words: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
+    Cli::try_parse_from(words).map_err(|error| {
+        // What was typed is repeated in it.
+        let text = error.render().to_string();
+        let shown = report::plain_lines(&text);
+        if shown == text {
+            // In colours, where there are any.
+            drop(error.print());
+        } else {
+            report::relay(shown.as_bytes());
+        }
+        if error.use_stderr() {
+            ExitCode::from(report::status::USAGE)
+        } else {
+            ExitCode::SUCCESS
+        }
     })
 }
 
@@ -82,7 +105,10 @@ fn ssh_words(name: &str, words: &[OsString]) -> anyhow::Result<ExitCode> {
         .chain(split.own)
         .chain(["--".into()])
         .chain(split.ssh);
-    let verb = Cli::parse_from(separated).verb;
+    let verb = match parsed(separated) {
+        Ok(cli) => cli.verb,
+        Err(code) => return Ok(code),
+    };
     if let Verb::Watch(watch) = &verb {
         watch::run(watch, &ssh, version)
     } else if let Verb::Why(why) = &verb {

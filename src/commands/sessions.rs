@@ -1,11 +1,6 @@
 //! `netroam ls` and `netroam status [NAME]`: how the sessions of every running netroam of this user are.
 
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, Result};
 use etcetera::{BaseStrategy as _, base_strategy::choose_base_strategy};
@@ -131,7 +126,7 @@ fn follow(options: &StatusOptions) -> Result<ExitCode> {
                 continue;
             }
             let line = if options.json {
-                serde_json::to_string(&status).context("cannot write it as JSON")?
+                report::json(&status).context("cannot write it as JSON")?
             } else {
                 let now = Stamp::now();
                 let time = now.local(now, Zone::LOCAL);
@@ -202,21 +197,13 @@ fn json(sessions: &[Status]) -> Result<ExitCode> {
         at: Stamp::now(),
         sessions,
     };
-    print(&(serde_json::to_string(&all).context("cannot write it as JSON")? + "\n"))
+    print(&(report::json(&all).context("cannot write it as JSON")? + "\n"))
 }
 
 fn print(text: &str) -> Result<ExitCode> {
     write(text).map(|_| ExitCode::SUCCESS)
 }
 
-/// Writes to standard output; whether somebody still reads it.
 fn write(text: &str) -> Result<bool> {
-    let mut stdout = io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        written => written.context("cannot write to stdout").map(|()| true),
-    }
+    report::output(text).context("cannot write to stdout")
 }

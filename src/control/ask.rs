@@ -41,13 +41,24 @@ pub enum Order {
     Stop,
 }
 
-#[derive(Default, Deserialize)]
-struct Answer {
+/// One line of an answer; only one of these is there.
+#[derive(Debug, Default, Deserialize)]
+pub struct Answer {
+    /// How sessions are.
     #[serde(default)]
-    sessions: Vec<Status>,
+    pub sessions: Vec<Status>,
+    /// The ids of the sessions for which an order was carried out.
     #[serde(default)]
-    done: Vec<String>,
-    error: Option<String>,
+    pub done: Vec<String>,
+    /// Why there is no answer.
+    pub error: Option<String>,
+}
+
+impl Answer {
+    /// Reads the line that a netroam said; `None` if it is no answer.
+    pub fn parse(line: &[u8]) -> Option<Self> {
+        serde_json::from_slice(line).ok()
+    }
 }
 
 /// A netroam that takes questions.
@@ -209,14 +220,18 @@ impl Server {
             .write_all(question.as_bytes())
             .await
             .map_err(failed)?;
-        let mut lines = BufReader::new(self.stream).lines();
+        let mut said = BufReader::new(self.stream);
         loop {
-            let line = tokio::select! {
-                line = lines.next_line() => line.map_err(|error| format!("{} is not heard any more: {error}", self.who))?,
-                () = told.closed() => None,
+            let mut line = Vec::new();
+            let mut one = (&mut said).take(LONGEST_ANSWER);
+            tokio::select! {
+                read = one.read_until(b'\n', &mut line) => read.map_err(|error| format!("{} is not heard any more: {error}", self.who))?,
+                () = told.closed() => return Ok(()),
             };
-            let Some(line) = line else { return Ok(()) };
-            for status in understood(&self.who, line.as_bytes())?.sessions {
+            if line.is_empty() {
+                return Ok(());
+            }
+            for status in understood(&self.who, &line)?.sessions {
                 if told.send(Ok(status)).await.is_err() {
                     return Ok(());
                 }
@@ -226,11 +241,11 @@ impl Server {
 }
 
 fn understood(who: &str, line: &[u8]) -> Result<Answer, String> {
-    match serde_json::from_slice::<Answer>(line) {
-        Ok(Answer {
+    match Answer::parse(line) {
+        Some(Answer {
             error: Some(error), ..
         }) => Err(format!("{who} says: {error}")),
-        Ok(answer) => Ok(answer),
-        Err(_) => Err(format!("{who} answers what is not understood")),
+        Some(answer) => Ok(answer),
+        None => Err(format!("{who} answers what is not understood")),
     }
 }

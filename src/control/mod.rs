@@ -31,7 +31,7 @@ mod follow;
 mod listen;
 mod status;
 
-pub use ask::{Answers, Order, ask, follow, order};
+pub use ask::{Answer, Answers, Order, ask, follow, order};
 pub use follow::Followers;
 pub use listen::{Listener, Question, Request};
 pub use status::{AddressFacts, Health, LookFacts, RunFacts, Status, Want};

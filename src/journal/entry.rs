@@ -35,6 +35,16 @@ pub struct Entry {
     pub text: String,
 }
 
+impl Entry {
+    /// The line that a journal has for it, with its end.
+    ///
+    /// # Errors
+    /// It cannot be written down.
+    pub fn line(&self) -> serde_json::Result<Vec<u8>> {
+        Ok((report::json(self)? + "\n").into_bytes())
+    }
+}
+
 /// What happened, with the facts from which an outage can be told.
 ///
 /// An outage is what lies between [`Event::Lost`] and the next [`Event::Attached`] of the same pid. Its path before is that of the
@@ -302,7 +312,7 @@ impl Note {
 
     /// One line is enough: what follows the first is a hint.
     fn new(event: Event, line: &str) -> Self {
-        let text = line.lines().next().unwrap_or_default();
+        let text = report::plain(line.lines().next().unwrap_or_default());
         Self {
             event,
             text: text.chars().take(MOST_WORDS).collect(),

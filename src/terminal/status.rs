@@ -9,6 +9,7 @@ use std::{
 use terminal_size::terminal_size_of;
 
 use super::{modes::is_dumb, tty::foreground};
+use crate::report::plain;
 
 /// The columns of a terminal that does not say how many it has.
 const COLUMNS: u16 = 80;
@@ -69,7 +70,7 @@ impl<W: Write + AsFd> Status<W> {
     /// # Errors
     /// Those of write(2).
     pub fn say(&mut self, text: &str, keys: &'static str) -> io::Result<()> {
-        let text = neutral(text);
+        let text = plain(text);
         if self.text.as_ref() == Some(&text) && self.keys == keys {
             return Ok(());
         }
@@ -139,7 +140,7 @@ impl<W: Write + AsFd> Status<W> {
         } else {
             ""
         };
-        self.write(&format!("{start}{}\n", neutral(text)))?;
+        self.write(&format!("{start}{}\n", plain(text)))?;
         self.redraw()
     }
 
@@ -158,21 +159,6 @@ impl<W: Write + AsFd> Status<W> {
         self.output.write_all(text.as_bytes())?;
         self.output.flush()
     }
-}
-
-/// `text` without what could move the cursor or worse: some of it was said by strangers.
-fn neutral(text: &str) -> String {
-    text.chars()
-        .map(|character| {
-            // Beside the control characters those that reverse the direction of writing (UAX 9).
-            let reverses = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-            if character.is_control() || reverses {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                character
-            }
-        })
-        .collect()
 }
 
 /// `text` and `keys` in one line. Where it is too short for both, it is said how the keys can be seen.
@@ -231,7 +217,7 @@ mod tests {
     #[test]
     fn strangers_cannot_move_the_cursor() {
         assert_eq!(
-            neutral("a\x1b[2Jb\nc\u{9b}d\u{202e}"),
+            plain("a\x1b[2Jb\nc\u{9b}d\u{202e}"),
             "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}"
         );
     }
