@@ -27,10 +27,14 @@ pub fn state() -> Result<PathBuf> {
 /// # Errors
 /// `PermissionDenied` with words if it is somebody else's; those of mkdir(2).
 pub fn own(directory: &Path) -> io::Result<()> {
-    DirBuilder::new()
+    let made = DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(directory)?;
+        .create(directory);
+    made.map_err(|error| {
+        let words = format!("cannot make {}: {error}", directory.display());
+        io::Error::new(error.kind(), words)
+    })?;
     let link = fs::symlink_metadata(directory)?;
     let found = fs::metadata(directory)?;
     let why = if !is_ours(&link) || !is_ours(&found) {

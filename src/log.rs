@@ -24,14 +24,12 @@ pub fn start(level: Option<Level>, file: Option<&Path>) -> Result<()> {
         })?,
         (None, Err(_)) => Level::INFO,
     };
-    let path = if let Some(file) = file {
-        file.to_owned()
-    } else {
-        let state = dirs::state()?;
-        dirs::own(&state).context("cannot write the log")?;
-        state.join("netroam.log")
+    let path = match file {
+        Some(file) => file.to_owned(),
+        None => dirs::state()?.join("netroam.log"),
     };
-    let file = open(&path).with_context(|| format!("cannot write the log {}", path.display()))?;
+    let file = open(&path, file.is_none())
+        .with_context(|| format!("cannot write the log {}", path.display()))?;
     tracing_subscriber::fmt()
         .with_max_level(LevelFilter::from_level(level))
         .with_ansi(false)
@@ -48,15 +46,18 @@ pub fn start(level: Option<Level>, file: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-fn open(path: &Path) -> io::Result<fs::File> {
-    if let Some(directory) = path
+/// Opens it; `own`: in netroam's own directory, which nobody else may have a hand in.
+fn open(path: &Path, own: bool) -> io::Result<fs::File> {
+    let directory = path
         .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        fs::DirBuilder::new()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    match directory {
+        Some(directory) if own => dirs::own(directory)?,
+        Some(directory) => fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(directory)?;
+            .create(directory)?,
+        None => {}
     }
     if fs::metadata(path).is_ok_and(|log| log.is_file() && log.len() > LARGEST) {
         fs::rename(path, path.with_extension("log.old"))?;

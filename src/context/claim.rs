@@ -72,7 +72,7 @@ impl Claims {
     }
 
     fn on(directory: &Path, host: String) -> Result<Self> {
-        dirs::own(directory).context("cannot keep sessions apart")?;
+        dirs::own(directory)?;
         Ok(Self {
             directory: directory.to_owned(),
             host,

@@ -299,11 +299,16 @@ fn event(line: &str) -> Option<LogEvent> {
     if starts(&["ssh: Could not resolve hostname "]) {
         return Some(LogEvent::CouldNotResolve(said()));
     }
-    if line.contains(": Permission denied (") || line.contains("Too many authentication failures") {
+    // The rest of such a line is the server's, or of whoever is in its place: of what ssh finds out by itself it says nothing.
+    let own = !line.starts_with("Received disconnect from ");
+    if (own && line.contains(": Permission denied ("))
+        || line.contains("Too many authentication failures")
+    {
         return Some(LogEvent::PermissionDenied(said()));
     }
-    if line.contains("REMOTE HOST IDENTIFICATION HAS CHANGED")
-        || line.contains(" has changed and you have requested strict checking.")
+    if own
+        && (line.contains("REMOTE HOST IDENTIFICATION HAS CHANGED")
+            || line.contains(" has changed and you have requested strict checking."))
     {
         return Some(LogEvent::HostKeyChanged);
     }

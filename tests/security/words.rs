@@ -208,6 +208,9 @@ fn a_host_name_that_a_shell_or_ssh_would_read_otherwise_is_refused_before_ssh_is
         "a'b",
         "a\u{1b}[2Jb",
         "ssh://-x",
+        "ssh://u@[-x]:22/",
+        "ssh://u@[]:22",
+        "ssh://u@:22/",
         "ssh://u@$(x):22/",
     ] {
         for verb in ["watch", "why"] {
