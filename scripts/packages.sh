@@ -63,3 +63,15 @@ component() {
         esac
     done
 }
+
+# Installs a program of crates.io into $CARGO_TARGET_DIR/tools, compiled from its own Cargo.lock, unless this very version is there.
+tool() {
+    local name=$1 version=$2 root=${CARGO_TARGET_DIR:-target}/tools
+    case $root in
+        /*) ;;
+        *) root=$PWD/$root ;;
+    esac
+    PATH=$root/bin:$PATH
+    export PATH
+    [ "$("$name" --version 2>/dev/null)" = "$name $version" ] || run cargo install --locked --quiet --root "$root" "$name@$version"
+}

@@ -1,12 +1,6 @@
 //! The log: to a file, never to the terminal.
 
-use std::{
-    fs::{self, OpenOptions},
-    io,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::Path,
-    sync::Mutex,
-};
+use std::{fs, io, os::unix::fs::DirBuilderExt as _, path::Path, sync::Mutex};
 
 use anyhow::{Context as _, Result};
 use tracing::{Level, level_filters::LevelFilter};
@@ -37,7 +31,7 @@ pub fn start(level: Option<Level>, file: Option<&Path>) -> Result<()> {
         Some(file) => (file.to_owned(), Unusable::Named),
         None => (dirs::state()?.join("netroam.log"), Unusable::Own),
     };
-    let file = open(&path)
+    let file = open(&path, file.is_none())
         .with_context(|| unusable(format!("cannot write the log {}", path.display())))?;
     tracing_subscriber::fmt()
         .with_max_level(LevelFilter::from_level(level))
@@ -70,22 +64,21 @@ pub fn start_where_possible(level: Option<Level>, file: Option<&Path>) -> Result
     }
 }
 
-fn open(path: &Path) -> io::Result<fs::File> {
-    if let Some(directory) = path
+/// Opens it; `own`: in netroam's own directory, which nobody else may have a hand in.
+fn open(path: &Path, own: bool) -> io::Result<fs::File> {
+    let directory = path
         .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        fs::DirBuilder::new()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    match directory {
+        Some(directory) if own => dirs::own(directory)?,
+        Some(directory) => fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(directory)?;
+            .create(directory)?,
+        None => {}
     }
     if fs::metadata(path).is_ok_and(|log| log.is_file() && log.len() > LARGEST) {
         fs::rename(path, path.with_extension("log.old"))?;
     }
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)
+    dirs::open_to_append(path)
 }

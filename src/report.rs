@@ -4,7 +4,6 @@
 //! because stdout is the remote command's. Whatever another program or a server said passes through [`plain`] first.
 
 use std::{
-    fmt,
     io::{self, Write as _},
     path,
     time::Duration,
@@ -28,6 +27,7 @@ mod misread;
 mod network;
 mod notice;
 mod past;
+mod plain;
 pub mod sessions;
 
 pub use choice::{NOTHING, WHICH, WHICH_NUMBER, host, no_row, numbered, running};
@@ -37,6 +37,7 @@ pub use misread::{bad_words, late_verb, misread, nearly_verb};
 pub use network::{changes, event, interface_name, route_destination};
 pub use notice::notice;
 pub use past::{ending_text, forward, verdict_text};
+pub use plain::{Plain, is_acted_on, json, plain, plain_lines};
 pub use sessions::{Overview, state_word};
 
 /// netroam's own exit statuses, far from what ssh (255), shells and remote programs use.
@@ -65,7 +66,21 @@ pub mod status {
 
 /// Writes a line to stderr, or several. A stderr that cannot be written to is nobody's to tell.
 pub fn line(text: &str) {
-    relay(format!("netroam: {}\n", text.replace('\n', "\nnetroam: ")).as_bytes());
+    let text = plain_lines(text).replace('\n', "\nnetroam: ");
+    relay(format!("netroam: {text}\n").as_bytes());
+}
+
+/// Writes lines to stdout, for verbs that answer there; whether somebody still reads.
+///
+/// # Errors
+/// Those of write(2), but not that nobody reads any more.
+pub fn output(text: &str) -> io::Result<bool> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(plain_lines(text).as_bytes());
+    match written.and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        written => written.map(|()| true),
+    }
 }
 
 /// Writes to stderr, byte for byte: what ssh itself wrote.
@@ -98,21 +113,6 @@ pub fn error(error: &anyhow::Error) {
     if let Some(hint) = hint::hint(error) {
         line(&format!("hint: {hint}"));
     }
-}
-
-/// What is printable of `text`: control characters, escape sequences among them, and those that turn the direction of a line (UAX #9, 2) are
-/// shown and not sent.
-pub fn plain(text: &str) -> String {
-    let turns = |char| matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars()
-        .map(|char| {
-            if char.is_control() || turns(char) {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                char
-            }
-        })
-        .collect()
 }
 
 /// The status line, and the keys that do something meanwhile.
@@ -359,15 +359,5 @@ pub fn duration(time: Duration) -> String {
             seconds / 60 % 60,
             seconds % 60
         ),
-    }
-}
-
-/// Bytes as people write them.
-#[derive(Clone, Copy, Debug)]
-pub struct Plain<'a>(pub &'a [u8]);
-
-impl fmt::Display for Plain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&plain(&String::from_utf8_lossy(self.0)))
     }
 }

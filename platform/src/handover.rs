@@ -21,6 +21,10 @@ use nix::{
 
 use crate::imp;
 
+/// The most descriptors that a message carries (`SCM_MAX_FD` of Linux's `net/scm.h`). Room for fewer would have the kernel cut the rest off, and
+/// those that it has made already would stay open, unknown to anybody.
+const MOST: usize = 253;
+
 /// The one byte of data; without any, a stream socket would carry no descriptor (unix(7)).
 const DATA: [u8; 1] = [0];
 
@@ -55,7 +59,7 @@ pub fn receive(channel: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let mut data = [0; 1];
     let (received, mut descriptors) = loop {
         let mut parts = [IoSliceMut::new(&mut data)];
-        let mut control = cmsg_space!([RawFd; 1]);
+        let mut control = cmsg_space!([RawFd; MOST]);
         match recvmsg::<UnixAddr>(
             channel.as_raw_fd(),
             &mut parts,
@@ -115,6 +119,8 @@ mod tests {
         os::{fd::AsFd as _, unix::net::UnixStream},
     };
 
+    use nix::sys::socket::MsgFlags;
+
     use super::*;
 
     #[test]
@@ -156,6 +162,18 @@ mod tests {
             receive(theirs.as_fd()).unwrap_err().kind(),
             io::ErrorKind::InvalidData
         );
+        // Several at once; of those that arrive none stays open.
+        let (mut reader, writer) = io::pipe().unwrap();
+        let many = [writer.as_raw_fd(); 5];
+        let part = [IoSlice::new(&DATA)];
+        let rights = [ControlMessage::ScmRights(&many)];
+        sendmsg::<UnixAddr>(ours.as_raw_fd(), &part, &rights, MsgFlags::empty(), None).unwrap();
+        drop(writer);
+        assert_eq!(
+            receive(theirs.as_fd()).unwrap_err().kind(),
+            io::ErrorKind::InvalidData
+        );
+        assert_eq!(reader.read(&mut [0]).unwrap(), 0, "all are closed");
         drop(ours);
         assert_eq!(
             receive(theirs.as_fd()).unwrap_err().kind(),

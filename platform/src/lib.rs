@@ -31,6 +31,8 @@ pub mod clock;
 mod dark;
 pub mod desktop;
 mod event;
+#[cfg(all(feature = "fuzzing", not(test)))]
+pub mod fuzzing;
 pub mod handover;
 #[cfg(not(any(target_os = "linux", target_os = "freebsd", target_os = "dragonfly")))]
 mod lifeline;

@@ -1,11 +1,6 @@
 //! `netroam events`: the event stream as it comes, and what a look makes of it.
 
-use std::{
-    io::{self, Write as _},
-    net::IpAddr,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io, net::IpAddr, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, Result};
 use netroam_platform::{Event, Lookup, Network, Query, Snapshot, clock};
@@ -314,15 +309,16 @@ fn write_json(event: Option<&EventFacts>, look: Option<&Look>) -> Result<()> {
         event,
         look,
     };
-    write(&(serde_json::to_string(&line).context("cannot write it as JSON")? + "\n"))
+    write(&(report::json(&line).context("cannot write it as JSON")? + "\n"))
 }
 
-/// Not `println!`, which panics when nobody reads.
+/// Nobody who reads any more is an error, which ends the whole.
 fn write(text: &str) -> Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()?;
-    Ok(())
+    if report::output(text).context("cannot write to stdout")? {
+        Ok(())
+    } else {
+        Err(io::Error::from(io::ErrorKind::BrokenPipe).into())
+    }
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ fn reader_is_gone() -> bool {
 
 fn row(options: &StatusOptions, status: &Status) -> Result<String> {
     let line = if options.json {
-        serde_json::to_string(status).context("cannot write it as JSON")?
+        report::json(status).context("cannot write it as JSON")?
     } else {
         let now = Stamp::now();
         let time = now.local(now, Zone::LOCAL);

@@ -75,6 +75,7 @@ fn lock(directory: &Path) -> Result<Option<Flock<File>>> {
         .create(true)
         .truncate(false)
         .mode(0o600)
+        .custom_flags(nix::libc::O_NOFOLLOW)
         .open(&path)
         .with_context(|| format!("cannot open {}", path.display()))?;
     let mut holder = String::new();

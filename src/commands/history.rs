@@ -56,7 +56,7 @@ pub(super) fn run(options: &Options) -> Result<ExitCode> {
     let host = options.host.as_deref().map(host_of);
     let found = find(&state, host, since, now)?;
     if options.json {
-        return print(&(serde_json::to_string(&found).context("cannot write it as JSON")? + "\n"));
+        return print(&(report::json(&found).context("cannot write it as JSON")? + "\n"));
     }
     for problem in &found.problems {
         report::line(&report::plain(problem));

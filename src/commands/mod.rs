@@ -186,6 +186,6 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 /// Says what is wrong with the command line or the configuration.
 fn usage(error: &str, hint: &str) -> ExitCode {
     report::line(&report::plain(error));
-    report::line(&format!("hint: {hint}"));
+    report::line(&report::plain(&format!("hint: {hint}")));
     ExitCode::from(report::status::USAGE)
 }

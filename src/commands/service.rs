@@ -1,7 +1,10 @@
 //! `netroam service install|uninstall|print`: has the system's own service manager run `netroam up` for this user.
 
 use std::{
-    env, fs, io,
+    env,
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
@@ -262,9 +265,17 @@ impl Service {
             None => Written::New,
         };
         if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder).with_context(context)?;
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            made.with_context(context)?;
         }
-        fs::write(&self.path, &self.text).with_context(context)?;
+        // What a link that leads nowhere would make elsewhere is not ours to make.
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&self.path)
+            .with_context(context)?;
+        file.write_all(self.text.as_bytes()).with_context(context)?;
         Ok(written)
     }
 }

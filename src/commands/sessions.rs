@@ -1,11 +1,6 @@
 //! `netroam ls` and `netroam status [NAME]`: how the sessions of every running netroam of this user are.
 
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, Result};
 use etcetera::{BaseStrategy as _, base_strategy::choose_base_strategy};
@@ -172,7 +167,7 @@ fn json(sessions: &[Status]) -> Result<ExitCode> {
         at: Stamp::now(),
         sessions,
     };
-    print(&(serde_json::to_string(&all).context("cannot write it as JSON")? + "\n"))
+    print(&(report::json(&all).context("cannot write it as JSON")? + "\n"))
 }
 
 fn print(text: &str) -> Result<ExitCode> {
@@ -181,12 +176,5 @@ fn print(text: &str) -> Result<ExitCode> {
 
 /// Writes to standard output; whether somebody still reads it.
 pub(super) fn write(text: &str) -> Result<bool> {
-    let mut stdout = io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        written => written.context("cannot write to stdout").map(|()| true),
-    }
+    report::output(text).context("cannot write to stdout")
 }

@@ -1,9 +1,6 @@
 //! `netroam sweep`: one look at the connections of other ssh processes.
 
-use std::{
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use netroam_platform::{Network, Query, clock};
@@ -40,13 +37,8 @@ pub(super) fn run(sweep: &Sweep) -> Result<ExitCode> {
     if sweep.dry_run && lines.is_empty() {
         lines.push("no ssh of yours has a connection that leaves this machine\n".into());
     }
-    match io::stdout().lock().write_all(lines.concat().as_bytes()) {
-        // Whoever reads has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        written => written
-            .context("cannot write to stdout")
-            .map(|()| ExitCode::SUCCESS),
-    }
+    report::output(&lines.concat()).context("cannot write to stdout")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn look() -> Result<(Vec<Ssh>, Look)> {

@@ -2,9 +2,9 @@
 
 use std::{
     ffi::OsStr,
-    fs::{File, OpenOptions},
+    fs::File,
     io::{IsTerminal as _, stdin, stdout},
-    os::unix::{fs::OpenOptionsExt as _, process::CommandExt as _},
+    os::unix::process::CommandExt as _,
     path::Path,
     process::{Command, ExitCode},
     time::Duration,
@@ -337,11 +337,7 @@ pub(super) fn context(
 
 /// Opens the user's log of ssh as ssh itself does (log.c).
 fn open_log(path: &Path) -> Result<File> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)
+    dirs::open_to_append(path)
         .with_context(|| Unusable::Named(format!("cannot write ssh's log {}", path.display())))
 }
 

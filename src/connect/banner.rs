@@ -12,6 +12,7 @@ use nix::{
 use tokio::{io::Interest, net::TcpStream, select, time::sleep};
 
 use super::failure::Failure;
+use crate::report::plain;
 
 /// A connection on which nothing new is said for this long is given up. A server speaks as soon as it has accepted the connection
 /// (RFC 4253 section 4.2), so this is a crowded line's round trip and a slow server's fork.
@@ -127,15 +128,21 @@ impl Heard {
     }
 }
 
+/// What the first bytes of a server are.
 #[derive(Debug, PartialEq, Eq)]
-enum Said {
+pub enum Said {
+    /// An ssh server's banner, or the beginning of it.
     Banner(String),
+    /// An ssh server's word that it takes no connection now.
     Refusal,
+    /// No ssh server says this.
     Foreign,
+    /// More has to come.
     Unclear,
 }
 
-fn judge(bytes: &[u8]) -> Said {
+/// Judges what a server said so far.
+pub fn judge(bytes: &[u8]) -> Said {
     for line in bytes.split(|byte| *byte == b'\n') {
         if line.starts_with(b"SSH-") {
             return Said::Banner(printable(line));
@@ -171,17 +178,8 @@ fn printable(bytes: &[u8]) -> String {
         .split(|byte| matches!(byte, b'\r' | b'\n'))
         .find(|line| !line.is_empty())
         .unwrap_or_default();
-    String::from_utf8_lossy(&line[..line.len().min(4 * LONGEST)])
-        .chars()
-        .map(|character| {
-            if character.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                character
-            }
-        })
-        .take(LONGEST)
-        .collect()
+    let line = String::from_utf8_lossy(&line[..line.len().min(4 * LONGEST)]);
+    plain(&line).chars().take(LONGEST).collect()
 }
 
 #[cfg(test)]

@@ -4,12 +4,9 @@
 //! ends. The file itself stays; to remove it would let two processes lock two files of the same name.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, Read as _, Seek as _, Write as _},
-    os::{
-        fd::AsRawFd as _,
-        unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
-    },
+    os::{fd::AsRawFd as _, unix::fs::OpenOptionsExt as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -20,12 +17,15 @@ use nix::{
     errno::Errno,
     fcntl::{Flock, FlockArg},
     sys::signal::{Signal, kill},
-    unistd::{Pid, Uid},
+    unistd::Pid,
 };
 use thiserror::Error;
 
 use super::name::Name;
-use crate::{dirs::Unusable, file_name};
+use crate::{
+    dirs::{self, Unusable},
+    file_name,
+};
 
 /// How many terminals to one host are looked at before giving up.
 const MOST: u32 = 1000;
@@ -75,24 +75,7 @@ impl Claims {
     }
 
     fn on(directory: &Path, host: String) -> Result<Self> {
-        let made = DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory);
-        let shown = directory.display();
-        made.with_context(|| Unusable::Own(format!("cannot make {shown}")))?;
-        let found = fs::symlink_metadata(directory)
-            .with_context(|| Unusable::Own(format!("cannot look at {shown}")))?;
-        let unusable = |why| Unusable::Own(format!("{shown} {why}"));
-        ensure!(found.is_dir(), unusable("is not a directory"));
-        ensure!(
-            found.uid() == Uid::effective().as_raw(),
-            unusable("belongs to somebody else")
-        );
-        ensure!(
-            found.mode() & 0o022 == 0,
-            unusable("can be written by others")
-        );
+        dirs::own(directory).map_err(|error| Unusable::Own(error.to_string()))?;
         Ok(Self {
             directory: directory.to_owned(),
             host,
@@ -219,6 +202,7 @@ fn read_holder(mut file: &File) -> io::Result<InUse> {
 #[cfg(test)]
 mod tests {
     use std::{
+        fs,
         os::unix::fs::{PermissionsExt as _, symlink},
         process::{Child, Command, Stdio},
     };
@@ -270,17 +254,19 @@ mod tests {
         let open = dir.path().join("open");
         fs::create_dir(&open).unwrap();
         fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+        // One that somebody else has made leads where they want.
         let link = dir.path().join("link");
         symlink(dir.path(), &link).unwrap();
+        std::os::unix::fs::lchown(&link, Some(65_534), None).expect("this test needs root");
         let foreign = dir.path().join("foreign");
         fs::create_dir(&foreign).unwrap();
         std::os::unix::fs::chown(&foreign, Some(65_534), None).expect("this test needs root");
         for (path, why) in [
             (open, "can be written by others"),
-            (link, "is not a directory"),
+            (link, "belongs to somebody else"),
             (foreign, "belongs to somebody else"),
         ] {
-            let error = Claims::new(&path, "u", "h", 22).unwrap_err().to_string();
+            let error = format!("{:#}", Claims::new(&path, "u", "h", 22).unwrap_err());
             assert!(error.ends_with(why), "{error}");
         }
     }

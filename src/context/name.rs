@@ -82,10 +82,12 @@ impl Name {
         if name.is_empty() {
             FALLBACK.clone_into(&mut name);
         }
+        // First: what is cut off may have been all that was no digit.
+        name.truncate(LONGEST);
         if name.bytes().all(|byte| byte.is_ascii_digit()) {
             name.insert(0, 'n');
+            name.truncate(LONGEST);
         }
-        name.truncate(LONGEST);
         Self(name)
     }
 }
@@ -159,6 +161,9 @@ mod tests {
         ] {
             assert_eq!(Name::of_host(host).as_str(), name);
         }
+        let digits = "3".repeat(40);
+        let name = format!("n{}", "3".repeat(39));
+        assert_eq!(Name::of_host(&format!("{digits}-x")).as_str(), name);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use tokio::{
 use super::{NAME, PREFIX, Status, VERSION, listen::ours};
 
 /// The longest answer that is read: some thousand sessions.
-const LONGEST_ANSWER: u64 = 4 << 20;
+pub(super) const LONGEST_ANSWER: u64 = 4 << 20;
 
 /// What the running netroams say.
 #[derive(Debug, Default)]
@@ -40,13 +40,24 @@ pub enum Order {
     Stop,
 }
 
-#[derive(Default, Deserialize)]
-pub(super) struct Answer {
+/// One line of an answer; only one of these is there.
+#[derive(Debug, Default, Deserialize)]
+pub struct Answer {
+    /// How sessions are.
     #[serde(default)]
-    pub(super) sessions: Vec<Status>,
+    pub sessions: Vec<Status>,
+    /// The ids of the sessions for which an order was carried out.
     #[serde(default)]
-    done: Vec<String>,
-    error: Option<String>,
+    pub done: Vec<String>,
+    /// Why there is no answer.
+    pub error: Option<String>,
+}
+
+impl Answer {
+    /// Reads the line that a netroam said; `None` if it is no answer.
+    pub fn parse(line: &[u8]) -> Option<Self> {
+        serde_json::from_slice(line).ok()
+    }
 }
 
 /// A netroam that takes questions.
@@ -176,11 +187,11 @@ impl Server {
 }
 
 pub(super) fn understood(who: &str, line: &[u8]) -> Result<Answer, String> {
-    match serde_json::from_slice::<Answer>(line) {
-        Ok(Answer {
+    match Answer::parse(line) {
+        Some(Answer {
             error: Some(error), ..
         }) => Err(format!("{who} says: {error}")),
-        Ok(answer) => Ok(answer),
-        Err(_) => Err(format!("{who} answers what is not understood")),
+        Some(answer) => Ok(answer),
+        None => Err(format!("{who} answers what is not understood")),
     }
 }

@@ -8,13 +8,13 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     sync::mpsc,
 };
 
 use super::{
     Status, VERSION,
-    ask::{Server, sockets, understood},
+    ask::{LONGEST_ANSWER, Server, sockets, understood},
 };
 
 /// Something new of a running netroam.
@@ -127,14 +127,18 @@ impl Server {
             .write_all(question.as_bytes())
             .await
             .map_err(failed)?;
-        let mut lines = BufReader::new(self.stream).lines();
+        let mut said = BufReader::new(self.stream);
         loop {
-            let line = tokio::select! {
-                line = lines.next_line() => line.map_err(|error| format!("{} is not heard any more: {error}", self.who))?,
-                () = told.closed() => None,
+            let mut line = Vec::new();
+            let mut one = (&mut said).take(LONGEST_ANSWER);
+            tokio::select! {
+                read = one.read_until(b'\n', &mut line) => read.map_err(|error| format!("{} is not heard any more: {error}", self.who))?,
+                () = told.closed() => return Ok(()),
             };
-            let Some(line) = line else { return Ok(()) };
-            for status in understood(&self.who, line.as_bytes())?.sessions {
+            if line.is_empty() {
+                return Ok(());
+            }
+            for status in understood(&self.who, &line)?.sessions {
                 let change = (path.to_owned(), Change::Session(Box::new(status)));
                 if told.send(change).await.is_err() {
                     return Ok(());

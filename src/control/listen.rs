@@ -196,7 +196,7 @@ async fn hear(mut client: UnixStream, place: OwnedSemaphorePermit) -> Option<Req
             Ok(read) => line.extend(&more[..read]),
         }
     }
-    let error = match question(&line) {
+    let error = match Question::parse(&line) {
         Ok(question) => {
             return Some(Request {
                 question,
@@ -214,19 +214,27 @@ async fn hear(mut client: UnixStream, place: OwnedSemaphorePermit) -> Option<Req
     None
 }
 
-/// Reads a line, or says what is wrong with it.
-fn question(line: &[u8]) -> Result<Question, &'static str> {
-    const UNKNOWN: &str = "this netroam does not know the question";
-    let whole = line.ends_with(b"\n");
-    let line = std::str::from_utf8(line.trim_ascii()).map_err(|_| UNKNOWN)?;
-    let words: Vec<&str> = line.split(' ').collect();
-    match words[..] {
-        ["netroam", "1", "status"] if whole => Ok(Question::Status),
-        ["netroam", "1", "follow"] if whole => Ok(Question::Follow),
-        ["netroam", "1", "retry", id] if whole => Ok(Question::Retry(id.to_owned())),
-        ["netroam", "1", "stop", id] if whole => Ok(Question::Stop(id.to_owned())),
-        ["netroam", "1", ..] => Err(UNKNOWN),
-        _ => Err("this netroam speaks version 1"),
+impl Question {
+    /// Reads the line that a client sent.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words for the client.
+    pub fn parse(line: &[u8]) -> Result<Self, &'static str> {
+        const UNKNOWN: &str = "this netroam does not know the question";
+        let whole = line.ends_with(b"\n");
+        let line = std::str::from_utf8(line.trim_ascii()).map_err(|_| UNKNOWN)?;
+        if line.contains(char::is_control) {
+            return Err(UNKNOWN);
+        }
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[..] {
+            ["netroam", "1", "status"] if whole => Ok(Self::Status),
+            ["netroam", "1", "follow"] if whole => Ok(Self::Follow),
+            ["netroam", "1", "retry", id] if whole => Ok(Self::Retry(id.to_owned())),
+            ["netroam", "1", "stop", id] if whole => Ok(Self::Stop(id.to_owned())),
+            ["netroam", "1", ..] => Err(UNKNOWN),
+            _ => Err("this netroam speaks version 1"),
+        }
     }
 }
 

@@ -32,7 +32,7 @@ mod following;
 mod listen;
 mod status;
 
-pub use ask::{Answers, Order, ask, order};
+pub use ask::{Answer, Answers, Order, ask, order};
 pub use follow::Followers;
 pub use following::{Change, Following};
 pub use listen::{Listener, Question, Request};

@@ -110,11 +110,16 @@ async fn every_running_netroam_is_asked_and_dead_ones_are_passed_over() {
 async fn what_is_no_question_is_answered_without_the_driver() {
     let base = tempfile::tempdir().unwrap();
     let task = netroam(base.path(), "run.a");
-    let said = talk(base.path(), b"netroam 1 stauts\n").await;
-    assert_eq!(
-        said,
-        "{\"netroam\":1,\"error\":\"this netroam does not know the question\"}\n"
-    );
+    for question in [
+        &b"netroam 1 stauts\n"[..],
+        b"netroam 1 stop a\nnetroam 1 stop b\n",
+    ] {
+        let said = talk(base.path(), question).await;
+        assert_eq!(
+            said,
+            "{\"netroam\":1,\"error\":\"this netroam does not know the question\"}\n"
+        );
+    }
     let said = talk(base.path(), b"netroam 7 status\n").await;
     assert_eq!(
         said,

@@ -20,6 +20,12 @@ use crate::{
 /// How much of what ssh wrote to its standard error is kept to judge its end: far more than its last two lines.
 const LAST_WORDS: usize = 4096;
 
+/// So many events of a run are kept; a log that ends has some twenty, and one for each forward.
+const MOST_HEARD: usize = 1000;
+
+/// So often is read before anything else has its turn, since a server can have ssh talk without end; more than a fifo or a pty holds at once.
+const AT_ONCE: usize = 64;
+
 /// What the log of a run says of its forwards.
 pub(super) struct Forwards {
     wanted: Vec<Forward>,
@@ -193,7 +199,7 @@ impl Ear {
     /// Reads what is there; false at the end of the fifo, which cannot be while we hold it open for writing too.
     fn read_log(&mut self) -> bool {
         let mut buffer = [0; 8192];
-        loop {
+        for _ in 0..AT_ONCE {
             match self.fifo.try_read(&mut buffer) {
                 Ok(Some(0)) | Err(_) => return false,
                 Ok(Some(count)) => {
@@ -204,6 +210,7 @@ impl Ear {
                 Ok(None) => return true,
             }
         }
+        true
     }
 
     fn hear(&mut self, line: LogLine) {
@@ -243,13 +250,13 @@ impl Ear {
                     Message::FirstHop(Some(self.id), vec![address]),
                 );
             }
-            self.heard.push(event);
+            keep(&mut self.heard, event);
         }
     }
 
     fn read_stderr(&mut self) -> bool {
         let mut buffer = [0; 4096];
-        loop {
+        for _ in 0..AT_ONCE {
             let Some(stderr) = &self.stderr else {
                 return false;
             };
@@ -264,6 +271,7 @@ impl Ear {
                 Ok(None) => return true,
             }
         }
+        true
     }
 
     /// ssh writes each of its lines at once, so that a line is never in two pieces here.
@@ -273,11 +281,24 @@ impl Ear {
             .partition(|line| is_goodbye(line));
         if let Some(kept) = &mut self.goodbye {
             kept.extend(goodbye.concat());
+            // Nobody says goodbye that often: a remote command does, and is to be heard.
+            if kept.len() > LAST_WORDS {
+                let not_yet = std::mem::take(kept);
+                report_to(&self.messages, Message::Said(not_yet));
+            }
         }
         if !rest.is_empty() {
             report_to(&self.messages, Message::Said(rest.concat()));
         }
     }
+}
+
+/// Keeps what was said. What is said first and last tells how a run ended; a server that talks for ever has said enough in between.
+fn keep(heard: &mut Vec<LogEvent>, event: LogEvent) {
+    if heard.len() == MOST_HEARD {
+        heard.remove(MOST_HEARD / 2);
+    }
+    heard.push(event);
 }
 
 async fn readable(stderr: Option<&Readable>) -> std::io::Result<()> {
@@ -291,6 +312,20 @@ async fn readable(stderr: Option<&Readable>) -> std::io::Result<()> {
 mod tests {
     use super::*;
     use crate::ssh::config::LogLevel;
+
+    #[test]
+    fn of_a_server_that_talks_for_ever_the_first_and_the_last_is_kept() {
+        let mut heard = Vec::new();
+        keep(&mut heard, LogEvent::Authenticated);
+        for _ in 0..10 * MOST_HEARD {
+            keep(&mut heard, LogEvent::ForcedCommand);
+        }
+        keep(&mut heard, LogEvent::RemoteExit);
+        assert_eq!(heard.len(), MOST_HEARD);
+        let ends = (heard.first(), heard.last());
+        let expected = (Some(&LogEvent::Authenticated), Some(&LogEvent::RemoteExit));
+        assert_eq!(ends, expected);
+    }
 
     #[test]
     fn of_a_forward_that_is_refused_somebody_hears() {

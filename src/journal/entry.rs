@@ -35,6 +35,16 @@ pub struct Entry {
     pub text: String,
 }
 
+impl Entry {
+    /// The line that a journal has for it, with its end.
+    ///
+    /// # Errors
+    /// It cannot be written down.
+    pub fn line(&self) -> serde_json::Result<Vec<u8>> {
+        Ok((report::json(self)? + "\n").into_bytes())
+    }
+}
+
 /// What happened, with the facts from which an outage can be told.
 ///
 /// [`crate::history`] tells an outage from them. Entries belong together by host, pid and session; one netroam may keep a session twice, one time
@@ -335,7 +345,7 @@ impl Note {
 /// One line is enough: what follows the first is a hint.
 fn kept(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
-    line.chars().take(MOST_WORDS).collect()
+    report::plain(line).chars().take(MOST_WORDS).collect()
 }
 
 /// The line without the host in front, which the journal is about.

@@ -14,9 +14,9 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
-    os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -25,7 +25,7 @@ use nix::{
     fcntl::{Flock, FlockArg},
 };
 
-use crate::{file_name, record::Stamp};
+use crate::{dirs, file_name, record::Stamp};
 
 mod entry;
 mod repeats;
@@ -107,15 +107,18 @@ pub fn read(state: &Path, host: &str, most: usize) -> io::Result<Vec<Entry>> {
     if old.starts_with(&current) {
         current.clear();
     }
-    for line in [&old, &current]
-        .into_iter()
-        .flat_map(|file| file.split(|byte| *byte == b'\n'))
-    {
-        // A torn line, and a word of a newer netroam, are passed over.
-        entries.extend(serde_json::from_slice::<Entry>(line));
+    for content in [&old, &current] {
+        entries.extend(parse(content));
     }
     entries.drain(..entries.len().saturating_sub(most));
     Ok(entries)
+}
+
+/// The entries in what a file says. A torn line, and a word of a newer netroam, are passed over.
+pub fn parse(content: &[u8]) -> impl Iterator<Item = Entry> {
+    content
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice(line).ok())
 }
 
 /// The hosts that have a journal below `state`, as they were typed last, in the order of their names; and what could not be read, in words.
@@ -194,8 +197,7 @@ fn old(path: &Path) -> PathBuf {
 }
 
 fn append(path: &Path, entry: &Entry) -> io::Result<()> {
-    let mut line = serde_json::to_vec(entry)?;
-    line.push(b'\n');
+    let mut line = entry.line()?;
     let mut file = open(path)?;
     let mut size = size_of_file(&file)?;
     if size >= LARGEST {
@@ -217,25 +219,16 @@ fn append(path: &Path, entry: &Entry) -> io::Result<()> {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    let open = || {
-        OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .custom_flags(nix::libc::O_NOFOLLOW)
-            .open(path)
-    };
-    match (open(), path.parent()) {
-        (Err(error), Some(directory)) if error.kind() == io::ErrorKind::NotFound => {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(directory)?;
-            open()
-        }
-        (opened, _) => opened,
+    if let Some(directory) = path.parent() {
+        dirs::own(directory)?;
     }
+    OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(nix::libc::O_NOFOLLOW)
+        .open(path)
 }
 
 /// Renames the file that has grown too large, unless somebody else is at it or has done it; gives the one to write to.

@@ -5,10 +5,10 @@
 //! first look, and writes it each time that a run is attached.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, OpenOptions},
     io::{self, Write as _},
     net::IpAddr,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -16,7 +16,10 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::{dirs::Unusable, file_name, report};
+use crate::{
+    dirs::{self, Unusable},
+    file_name, report,
+};
 
 mod stamp;
 
@@ -50,6 +53,36 @@ pub struct LastRun {
     /// When it was attached, by [`netroam_platform::clock::wall`]. Written as RFC 3339 in UTC, to the second.
     #[serde(with = "stamp")]
     pub at: SystemTime,
+}
+
+impl Learnt {
+    /// Reads the text of a file. Of the addresses the first few are kept, and of a name what is printable.
+    ///
+    /// # Errors
+    /// What is not understood, on one line.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut learnt: Self =
+            toml::from_str(text).map_err(|error| error.message().replace('\n', " "))?;
+        learnt.addresses.truncate(MOST);
+        if let Some(last) = &mut learnt.last {
+            last.interface = report::plain(&last.interface);
+        }
+        Ok(learnt)
+    }
+
+    /// The text of the file about `host`, which [`Learnt::parse`] reads.
+    ///
+    /// # Errors
+    /// A moment that cannot be written down.
+    pub fn text(&self, host: &str) -> Result<String> {
+        let host = report::plain(host);
+        let mut learnt = self.clone();
+        learnt.addresses.truncate(MOST);
+        let body = toml::to_string(&learnt).context("cannot write down what was learnt")?;
+        Ok(format!(
+            "# What netroam learnt of {host}, only to be quicker the next time. `netroam forget {host}` drops it.\n{body}"
+        ))
+    }
 }
 
 impl LastRun {
@@ -117,12 +150,8 @@ impl Store {
     /// The directory cannot be made or the file not be written.
     pub fn write(&self, host: &str, learnt: &Learnt) -> Result<()> {
         let path = self.path(host);
-        let text = text(host, learnt)?;
-        let made = DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.directory);
-        made.with_context(|| format!("cannot make {}", self.directory.display()))?;
+        let text = learnt.text(host)?;
+        dirs::own(&self.directory)?;
         // A name of this process's own, which no host's file has: those begin with no dot.
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let new = path.with_file_name(format!(".{name}.{}", std::process::id()));
@@ -180,24 +209,7 @@ fn read(path: &Path) -> Result<Learnt, Unread> {
     if found.len() > LARGEST {
         return Err(Unread::Broken("it is too large".into()));
     }
-    let text = fs::read_to_string(path)?;
-    let mut learnt: Learnt = toml::from_str(&text)
-        .map_err(|error| Unread::Broken(error.message().replace('\n', " ")))?;
-    learnt.addresses.truncate(MOST);
-    if let Some(last) = &mut learnt.last {
-        last.interface = report::plain(&last.interface);
-    }
-    Ok(learnt)
-}
-
-fn text(host: &str, learnt: &Learnt) -> Result<String> {
-    let host = report::plain(host);
-    let mut learnt = learnt.clone();
-    learnt.addresses.truncate(MOST);
-    let body = toml::to_string(&learnt).context("cannot write down what was learnt")?;
-    Ok(format!(
-        "# What netroam learnt of {host}, only to be quicker the next time. `netroam forget {host}` drops it.\n{body}"
-    ))
+    Learnt::parse(&fs::read_to_string(path)?).map_err(Unread::Broken)
 }
 
 fn create(path: &Path, text: &str) -> io::Result<()> {

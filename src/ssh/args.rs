@@ -295,13 +295,18 @@ pub(super) fn check_destination(destination: &OsStr) -> Result<(), BadArgs> {
     let (user, host) = authority
         .rsplit_once('@')
         .map_or((None, authority), |(user, host)| (Some(user), host));
-    if host.is_empty() {
+    // Within brackets, and before a port, it is another text than with them.
+    let bare = host_of(typed);
+    if host.is_empty() || bare.is_empty() {
         return bad("is empty");
     }
     if user == Some("") {
         return bad("has an empty user name");
     }
-    if host.starts_with('-') || user.is_some_and(|user| user.starts_with('-')) {
+    if host.starts_with('-')
+        || bare.starts_with('-')
+        || user.is_some_and(|user| user.starts_with('-'))
+    {
         return bad("begins with '-'");
     }
     if typed.chars().any(char::is_control) {

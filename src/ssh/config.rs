@@ -155,7 +155,10 @@ impl Config {
 
     /// Reads the output of `ssh -G`: a keyword, a space, the value; what is unset is absent, and what is not known (Apple's `UseKeychain`, or newer
     /// than this) says nothing. ssh writes keywords in lower case; `sshd -G` does so no more since 10.4 (its release notes), so any case will do.
-    fn parse(said: &str) -> Result<Self> {
+    ///
+    /// # Errors
+    /// It names no host, no port or no user.
+    pub fn parse(said: &str) -> Result<Self> {
         let mut values: BTreeMap<String, &str> = BTreeMap::new();
         let mut forwards = Vec::new();
         for line in said.lines() {

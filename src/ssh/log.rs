@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use super::config::LogLevel;
-use crate::connect::is_refusal;
+use crate::{connect::is_refusal, report::is_acted_on};
 
 /// The longest line that is kept, in bytes; ssh's own buffer for a message is 1024 (`MSGBUFSIZ` in log.c).
 const LONGEST_LINE: usize = 4096;
@@ -157,12 +157,12 @@ impl LogReader {
     }
 }
 
-/// Makes text of bytes, with `?` for whatever a terminal would act on (C0, DEL, C1) instead of showing it.
+/// Makes text of bytes, with `?` for whatever a terminal would act on instead of showing it ([`is_acted_on`]).
 pub fn plain(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     text.trim_end_matches('\r')
         .chars()
-        .map(|c| if c == '\t' || !c.is_control() { c } else { '?' })
+        .map(|c| if c == '\t' || !is_acted_on(c) { c } else { '?' })
         .collect()
 }
 
@@ -299,11 +299,16 @@ fn event(line: &str) -> Option<LogEvent> {
     if starts(&["ssh: Could not resolve hostname "]) {
         return Some(LogEvent::CouldNotResolve(said()));
     }
-    if line.contains(": Permission denied (") || line.contains("Too many authentication failures") {
+    // The rest of such a line is the server's, or of whoever is in its place: of what ssh finds out by itself it says nothing.
+    let own = !line.starts_with("Received disconnect from ");
+    if (own && line.contains(": Permission denied ("))
+        || line.contains("Too many authentication failures")
+    {
         return Some(LogEvent::PermissionDenied(said()));
     }
-    if line.contains("REMOTE HOST IDENTIFICATION HAS CHANGED")
-        || line.contains(" has changed and you have requested strict checking.")
+    if own
+        && (line.contains("REMOTE HOST IDENTIFICATION HAS CHANGED")
+            || line.contains(" has changed and you have requested strict checking."))
     {
         return Some(LogEvent::HostKeyChanged);
     }

@@ -3,10 +3,8 @@
 //! The cursor stays on the first line of what is drawn, so that taking it away needs no count of lines, whatever a window that was made
 //! narrower did to them. Nothing is switched on that would have to be switched off.
 
-use super::{
-    fit::columns_of,
-    status::{cut, neutral},
-};
+use super::{fit::columns_of, status::cut};
+use crate::report;
 
 /// So many rows are shown at once.
 const MOST: usize = 12;
@@ -104,7 +102,7 @@ impl List {
                     bytes = after;
                     let text = [&[*first], more].concat();
                     self.typed
-                        .push_str(&neutral(&String::from_utf8_lossy(&text)));
+                        .push_str(&report::plain(&String::from_utf8_lossy(&text)));
                     self.narrow();
                 }
             }

@@ -9,6 +9,7 @@ use std::{
 use terminal_size::terminal_size_of;
 
 use super::{modes::is_dumb, tty::foreground};
+use crate::report::plain;
 
 /// The columns of a terminal that does not say how many it has.
 const COLUMNS: u16 = 80;
@@ -71,7 +72,7 @@ impl<W: Write + AsFd> Status<W> {
     /// # Errors
     /// Those of write(2).
     pub fn say(&mut self, text: &str, keys: &'static str) -> io::Result<()> {
-        let text = neutral(text);
+        let text = plain(text);
         if self.text.as_ref() == Some(&text) && self.keys == keys {
             return Ok(());
         }
@@ -146,7 +147,7 @@ impl<W: Write + AsFd> Status<W> {
         } else {
             "\x1b[K"
         };
-        let text = neutral(text);
+        let text = plain(text);
         // Where it ends in a further row, that one may have something of the run as well. The space is for a cursor that stands beyond the last
         // column: what is erased there is that, and no letter.
         let wraps = !start.is_empty() && text.len() >= self.columns();
@@ -175,21 +176,6 @@ impl<W: Write + AsFd> Status<W> {
         self.output.write_all(text.as_bytes())?;
         self.output.flush()
     }
-}
-
-/// `text` without what could move the cursor or worse: some of it was said by strangers.
-pub(super) fn neutral(text: &str) -> String {
-    text.chars()
-        .map(|character| {
-            // Beside the control characters those that reverse the direction of writing (UAX 9).
-            let reverses = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-            if character.is_control() || reverses {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                character
-            }
-        })
-        .collect()
 }
 
 /// `text` and `keys` in one line. Where it is too short for both, it is said how the keys can be seen.
@@ -248,7 +234,7 @@ mod tests {
     #[test]
     fn strangers_cannot_move_the_cursor() {
         assert_eq!(
-            neutral("a\x1b[2Jb\nc\u{9b}d\u{202e}"),
+            plain("a\x1b[2Jb\nc\u{9b}d\u{202e}"),
             "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}"
         );
     }

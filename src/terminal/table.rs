@@ -2,10 +2,8 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use super::{
-    fit::{columns_of, cut},
-    status::neutral,
-};
+use super::fit::{columns_of, cut};
+use crate::report;
 
 /// Between two columns.
 const GAP: &str = "  ";
@@ -51,7 +49,7 @@ pub fn lines(columns: &[Column], rows: &[Vec<Cell>], width: usize, styled: bool)
         .chain(rows.iter().cloned())
         .map(|row: Vec<Cell>| {
             let clean = |cell: Cell| Cell {
-                text: neutral(&cell.text),
+                text: report::plain(&cell.text),
                 ..cell
             };
             row.into_iter().map(clean).collect()

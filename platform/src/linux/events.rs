@@ -218,7 +218,7 @@ fn discard_backlog(socket: &AsyncFd<Socket>, buffer: &mut Vec<u8>) {
 }
 
 /// The events of one datagram. One that cannot be read is a reason to look, too.
-fn events(datagram: &[u8]) -> impl Iterator<Item = Event> {
+pub(super) fn events(datagram: &[u8]) -> impl Iterator<Item = Event> {
     let mut messages = messages(datagram).peekable();
     let unreadable = messages
         .peek()

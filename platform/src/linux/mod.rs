@@ -1,6 +1,8 @@
 //! The answers of Linux.
 
 mod events;
+#[cfg(all(feature = "fuzzing", not(test)))]
+pub(crate) mod fuzzing;
 pub(crate) mod handover;
 mod link;
 mod logind;

@@ -159,19 +159,22 @@ fn ours(pid: i32, program: &str) -> Option<(Identity, i32)> {
     (users.all(|user| user == Ok(own)) && program_of(pid)? == program).then_some(found)
 }
 
-/// When it started (field 22) and its parent (field 4), by `proc_pid_stat(5)`; none of a zombie.
+/// A process and its parent; none if it is a zombie.
 fn identity(pid: i32) -> Option<(Identity, i32)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (started, parent) = start_and_parent(&stat)?;
+    Some((Identity { pid, started }, parent))
+}
+
+/// When a process started (field 22) and its parent (field 4), by `proc_pid_stat(5)`; none of a zombie.
+pub(super) fn start_and_parent(stat: &str) -> Option<(u64, i32)> {
     // The name may hold anything; what follows the last parenthesis is regular.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let [state, parent, ..] = fields[..] else {
         return None;
     };
-    let identity = Identity {
-        pid,
-        started: fields.get(19)?.parse().ok()?,
-    };
-    (state != "Z").then_some((identity, parent.parse().ok()?))
+    let started = fields.get(19)?.parse().ok()?;
+    (state != "Z").then_some((started, parent.parse().ok()?))
 }
 
 /// The file name of its executable; a program that was replaced meanwhile is still that one.

@@ -70,7 +70,7 @@ pub(super) fn all() -> io::Result<BTreeMap<u32, Socket>> {
 }
 
 /// Inode and socket; `None` for a message that is too short or about something else.
-fn read(content: &[u8]) -> Option<(u32, Socket)> {
+pub(super) fn read(content: &[u8]) -> Option<(u32, Socket)> {
     let (header, rest) = content.split_first_chunk::<HEADER>()?;
     let state = match header[1] {
         ESTABLISHED => State::Established,
@@ -107,5 +107,28 @@ fn ip(family: u8, field: &[u8]) -> Option<IpAddr> {
             Some(IpAddr::from(Ipv6Addr::from(bytes)).to_canonical())
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_structure_of_any_length_that_says_the_most_of_everything_is_read() {
+        for length in 0..=size_of::<libc::tcp_info>() + 8 {
+            let health = tcp::read(&vec![0xff; length]);
+            assert!(!health.established, "255 is no state");
+        }
+        let mut unsent = vec![0; size_of::<libc::tcp_info>()];
+        let at = std::mem::offset_of!(libc::tcp_info, tcpi_bytes_sent);
+        unsent[at..at + 8].fill(0xff);
+        let at = std::mem::offset_of!(libc::tcp_info, tcpi_notsent_bytes);
+        unsent[at] = 1;
+        assert_eq!(
+            tcp::read(&unsent).undelivered,
+            u64::MAX,
+            "more is not to be said"
+        );
     }
 }

@@ -76,11 +76,11 @@ fn meaning(info: &libc::tcp_info) -> Health {
         unsent: info.tcpi_notsent_bytes,
         // What was sent counts each time, and what was acknowledged has one more for the SYN (`tcpi_bytes_acked` in `net/ipv4/tcp.c`): a
         // single byte is overlooked, but ssh's smallest packet has 16 (RFC 4253 6).
-        undelivered: u64::from(info.tcpi_notsent_bytes)
-            + info
-                .tcpi_bytes_sent
-                .saturating_sub(info.tcpi_bytes_retrans)
-                .saturating_sub(info.tcpi_bytes_acked),
+        undelivered: info
+            .tcpi_bytes_sent
+            .saturating_sub(info.tcpi_bytes_retrans)
+            .saturating_sub(info.tcpi_bytes_acked)
+            .saturating_add(info.tcpi_notsent_bytes.into()),
         backoff: info.tcpi_backoff,
         retransmits: info.tcpi_retransmits,
         probes: info.tcpi_probes,

@@ -76,8 +76,9 @@ pub(super) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Result<Message,
             return None;
         }
         let (message, rest) = split(bytes).unwrap_or_default();
-        bytes = rest;
-        Some(read(message).ok_or(Unreadable))
+        let read = read(message).ok_or(Unreadable);
+        bytes = if read.is_ok() { rest } else { &[] };
+        Some(read)
     })
 }
 
@@ -283,4 +284,5 @@ fn moves_paths(route: &Route) -> bool {
 }
 
 #[cfg(test)]
+#[path = "route/tests.rs"]
 mod tests;

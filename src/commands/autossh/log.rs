@@ -4,7 +4,7 @@
 //! Where no daemon listens, it is lost, as it is with the C library; netroam's own log has it all the same.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Write as _},
     os::unix::net::UnixDatagram,
     path::{Path, PathBuf},
@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result};
 
 use super::{NAME, environment::Environment};
 use crate::{
+    dirs,
     record::{Stamp, Zone},
     report,
 };
@@ -83,10 +84,7 @@ impl Log {
         let sink = match &environment.log_file {
             None => Sink::System(DAEMONS.map(PathBuf::from).into()),
             Some(path) => Sink::File(
-                OpenOptions::new()
-                    .append(true)
-                    .create(true)
-                    .open(path)
+                dirs::open_to_append(path)
                     .with_context(|| format!("cannot write the log {}", path.display()))?,
             ),
         };
@@ -179,7 +177,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         std::fs::write(&path, "before\n").unwrap();
-        let file = OpenOptions::new().append(true).open(&path).unwrap();
+        let file = dirs::open_to_append(&path).unwrap();
         log(Sink::File(file), Severity::Debug).say(Severity::Debug, "this");
         let written = std::fs::read_to_string(&path).unwrap();
         let line = written.strip_prefix("before\n").unwrap();

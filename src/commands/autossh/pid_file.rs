@@ -2,10 +2,13 @@
 
 use std::{
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result};
+
+use crate::dirs;
 
 /// The file with our process id in it; dropping this removes it.
 #[derive(Debug)]
@@ -13,8 +16,11 @@ pub(super) struct PidFile(PathBuf);
 
 impl PidFile {
     pub(super) fn write(path: &Path) -> Result<Self> {
-        fs::write(path, format!("{}\n", std::process::id()))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        let written = dirs::open_to_append(path).and_then(|mut file| {
+            file.set_len(0)?;
+            file.write_all(format!("{}\n", std::process::id()).as_bytes())
+        });
+        written.with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self(path.to_owned()))
     }
 }

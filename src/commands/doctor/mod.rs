@@ -150,7 +150,7 @@ impl Page {
                 works,
                 checks: &self.findings,
             };
-            let text = serde_json::to_string(&whole).context("cannot write it as JSON")?;
+            let text = report::json(&whole).context("cannot write it as JSON")?;
             print(&(text + "\n"))?;
         } else {
             print(&self.style.closing(host.as_deref(), &self.findings))?;

@@ -4,13 +4,7 @@
 //! only where a session would ask it too: while a tunnel is wanted and none leads to what is known of the host (or, if nothing is, none is up at
 //! all), not even its name leaves this machine.
 
-use std::{
-    ffi::OsStr,
-    io::{self, Write as _},
-    net::IpAddr,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{ffi::OsStr, net::IpAddr, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, Result};
 use etcetera::{BaseStrategy as _, base_strategy::choose_base_strategy};
@@ -71,17 +65,12 @@ pub(super) fn run(why: &Why, ssh: &OsStr, version: Version) -> Result<ExitCode> 
     let runtime = super::runtime()?;
     let found = runtime.block_on(find(&args, &configuration, &config, ssh, why.events))?;
     let text = if why.json {
-        serde_json::to_string(&found).context("cannot write it as JSON")? + "\n"
+        report::json(&found).context("cannot write it as JSON")? + "\n"
     } else {
         show::text(&found, Zone::LOCAL)
     };
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        // Whoever reads has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        written => written
-            .context("cannot write to stdout")
-            .map(|()| ExitCode::SUCCESS),
-    }
+    report::output(&text).context("cannot write to stdout")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn find(

@@ -120,6 +120,14 @@ fn bad_words_are_refused() {
             "ssh://-oProxyCommand=x",
             BadArgs::Host("ssh://-oProxyCommand=x".into(), "begins with '-'"),
         ),
+        (
+            "ssh://u@[-oProxyCommand=x]:22/",
+            BadArgs::Host("ssh://u@[-oProxyCommand=x]:22/".into(), "begins with '-'"),
+        ),
+        (
+            "ssh://u@:22",
+            BadArgs::Host("ssh://u@:22".into(), "is empty"),
+        ),
         ("- ls", BadArgs::Host("-".into(), "begins with '-'")),
         ("@h", BadArgs::Host("@h".into(), "has an empty user name")),
         ("u@", BadArgs::Host("u@".into(), "is empty")),

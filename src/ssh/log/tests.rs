@@ -50,6 +50,19 @@ fn lines_are_understood() {
             "debug1: client_input_channel_req: channel 0 rtype exit-signal reply 0",
             Some(LogEvent::RemoteSignal),
         ),
+        // A server's words are no words of ssh's.
+        (
+            "Received disconnect from 192.0.2.1 port 22:2: REMOTE HOST IDENTIFICATION HAS CHANGED",
+            Some(LogEvent::Lost(
+                "Received disconnect from 192.0.2.1 port 22:2: REMOTE HOST IDENTIFICATION HAS CHANGED".into(),
+            )),
+        ),
+        (
+            "Received disconnect from 192.0.2.1 port 22:2: u@h: Permission denied (publickey).",
+            Some(LogEvent::Lost(
+                "Received disconnect from 192.0.2.1 port 22:2: u@h: Permission denied (publickey).".into(),
+            )),
+        ),
         ("debug1: Exit status -1", Some(LogEvent::LoopEnded)),
         (
             "debug1: Local connections to LOCALHOST:8080 forwarded to remote address web:80",

@@ -191,6 +191,8 @@ fn several_messages_come_in_one_read_and_an_unreadable_one_ends_it() {
     let mut short = add[..40].to_vec();
     short[0] = 40;
     assert_eq!(all(&short), [false]);
+    let followed = [short.clone(), add.clone()].concat();
+    assert_eq!(all(&followed), [false], "its length may be wrong, too");
     assert_eq!(
         one(&short),
         Some(Event::Everything(Lost::Unreadable)),
