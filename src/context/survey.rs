@@ -118,7 +118,7 @@ fn is_plain(term: &str) -> bool {
 ///
 /// - screen and tmux make the directory of their sockets even when they only list: they are asked only where there is one already. screen's is where
 ///   Debian, the BSDs, Fedora, Apple and its own `configure` have it.
-/// - `tmux ls` starts no server.
+/// - `screen -ls` lists also those whose screen was killed, as `(Dead ???)`; `tmux ls` starts no server.
 const BODY: &[&str] = &[
     "m=$1; e=$2; l=; p() { echo \"=netroam $*\"; };",
     "h() { command -v $1 >/dev/null 2>&1; };",
@@ -130,7 +130,7 @@ const BODY: &[&str] = &[
     "if [ $e = - ]; then :; elif h infocmp; then if infocmp $e >/dev/null 2>&1; then p terminfo yes; else p terminfo no; fi; fi;",
     "u=$(id -un); for d in \"$SCREENDIR\" /run/screen/S-$u /var/run/screen/S-$u /run/screens/S-$u /tmp/screens/S-$u /tmp/uscreens/S-$u \"$HOME/.screen\" \"${TMPDIR:-/tmp}/.screen\";",
     "do if [ -n \"$d\" ] && [ -d \"$d\" ]; then l=1; fi; done;",
-    "if [ -n \"$l\" ] && h screen; then screen -ls 2>/dev/null | while read a b; do case $a in [0-9]*.*) p in-screen \"${a#*.}\";; esac; done; fi;",
+    "if [ -n \"$l\" ] && h screen; then screen -ls 2>/dev/null | while read a b; do case $b in *\"(Dead\"*) a=;; esac; case $a in [0-9]*.*) p in-screen \"${a#*.}\";; esac; done; fi;",
     "d=${TMUX_TMPDIR:-/tmp}/tmux-$(id -u);",
     "if [ -d \"$d\" ] && h tmux; then tmux ls -F \"#{session_name}\" 2>/dev/null | while read a; do p in-tmux \"$a\"; done; fi;",
     "for f in \"$HOME/.ssh/netroam-$i-\"*.owner; do if [ -e \"$f\" ]; then f=${f##*/netroam-$i-}; p owner \"${f%.owner}\"; fi; done;",

@@ -78,6 +78,8 @@ fn every_login_shell_says_what_is_there_and_nothing_is_written() {
 #[test]
 fn the_sessions_are_listed_with_those_that_netroam_had() {
     let server = Server::start();
+    // screen lists one that was killed as well, as dead.
+    server.ask("bash", "screen -d -m -S killed; kill -9 $(screen -ls | grep -o [0-9]*[.]killed | cut -d. -f1); until screen -ls | grep -q Dead; do :; done");
     server.ask("bash", "screen -d -m -S work; tmux new-session -d -s irc; : > ~/.ssh/netroam-$(uname -n)-work.owner");
     let found = survey(&server, "bash", Mux::Auto, "xterm");
     let remote = |mux, name: &str, ours| Remote {
