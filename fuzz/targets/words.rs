@@ -32,7 +32,7 @@ fuzz_target!(|line: &[u8]| {
         .map(|word| OsString::from_vec(word.to_vec()))
         .collect();
     for version in VERSIONS {
-        if let Ok(split) = split(&words, &WATCH, version) {
+        if let Ok(split) = split(&words, &WATCH, version, true) {
             assert_eq!(
                 split.own.len() + split.ssh.len(),
                 words.len(),

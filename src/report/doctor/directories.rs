@@ -111,9 +111,12 @@ pub fn log(path: &Path, written: Result<(), &io::Error>, level: Option<&str>) ->
     }
     match written {
         Ok(()) => Finding::ok(check, path.display().to_string()),
-        Err(error) => Finding::wrong(
+        Err(error) => Finding::warning(
             check,
-            format!("{} cannot be written to: {error}", path.display()),
+            format!(
+                "{} cannot be written to, sessions go on without a log: {error}",
+                path.display()
+            ),
             format!("remove it, or: chmod u+w {}", path.display()),
         ),
     }
