@@ -56,12 +56,23 @@ pub fn start(level: Option<Level>, file: Option<&Path>) -> Result<()> {
 /// The `file` cannot be opened, or `NETROAM_LOG` is no level.
 pub fn start_where_possible(level: Option<Level>, file: Option<&Path>) -> Result<()> {
     match (start(level, file), file) {
-        (Err(error), None) if error.downcast_ref::<io::Error>().is_some() => {
+        (Err(error), None) if error.downcast_ref().is_some_and(goes_without) => {
             report::line(&report::plain(&format!("{error:#}; going on without one")));
             Ok(())
         }
         (started, _) => started,
     }
+}
+
+/// Whether a session goes on without a log that cannot be written for this reason: there is no room, or nothing can be written at all. What
+/// others have a hand in is another matter.
+pub fn goes_without(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+    )
 }
 
 /// Opens it; `own`: in netroam's own directory, which nobody else may have a hand in.

@@ -1,7 +1,7 @@
 //! Every line a user reads.
 //!
 //! Style: `netroam: ` in front, lower case, no final period on one sentence; the fact, then what netroam does. Everything goes to stderr,
-//! because stdout is the remote command's. Whatever another program or a server said passes through [`plain`] first.
+//! because stdout is the remote command's. Whatever another program or a server said passes through [`plain()`] first.
 
 use std::{
     io::{self, Write as _},

@@ -70,7 +70,7 @@ pub(super) fn list(ls: &Ls) -> Result<ExitCode> {
         }
     }
     problems(&answers);
-    if rows.is_empty() {
+    if rows.is_empty() && answers.problems.is_empty() {
         none_runs();
     }
     print(&lines.concat())
@@ -109,7 +109,7 @@ pub(super) fn show(options: &StatusOptions) -> Result<ExitCode> {
             report::line(report::sessions::WHICH_RUN);
             Ok(ExitCode::FAILURE)
         }
-        None if answers.sessions.is_empty() && !options.json => {
+        None if answers.sessions.is_empty() && answers.problems.is_empty() && !options.json => {
             none_runs();
             Ok(ExitCode::SUCCESS)
         }

@@ -33,7 +33,7 @@ pub enum Change {
 pub struct Following {
     base: PathBuf,
     limit: Duration,
-    /// Those that were found and are there still, also those that are not heard any more.
+    /// Those that were found and are there still, also those that are not heard any more: they are not asked again.
     found: BTreeSet<PathBuf>,
     /// Those that are heard now.
     heard: BTreeSet<PathBuf>,
@@ -101,12 +101,8 @@ impl Following {
         };
         match &change {
             Change::Session(_) => {}
-            Change::Ended => {
-                self.heard.remove(&path);
-                self.found.remove(&path);
-            }
-            // It would say the same each time.
-            Change::Problem(_) => {
+            // Another one has another directory: whoever is still at this one would say the same each time.
+            Change::Ended | Change::Problem(_) => {
                 self.heard.remove(&path);
             }
         }

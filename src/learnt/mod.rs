@@ -105,7 +105,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// The store in netroam's state directory, which is [`dirs::state`](crate::dirs::state) for the user's own. Nothing is made before
+    /// The store in netroam's state directory, which is [`dirs::state`] for the user's own. Nothing is made before
     /// something is written.
     pub fn new(state: &Path) -> Self {
         Self {

@@ -65,6 +65,7 @@ pub(crate) fn complaints(output: &Output) -> Vec<String> {
     let said = String::from_utf8(output.stderr.clone()).unwrap();
     said.lines()
         .map(|line| line.strip_prefix("netroam: ").expect(line).to_owned())
+        .filter(|line| !line.starts_with("hint: "))
         .collect()
 }
 

@@ -109,15 +109,18 @@ pub fn log(path: &Path, written: Result<(), &io::Error>, level: Option<&str>) ->
             "one of error, warn, info, debug, trace",
         );
     }
+    let shown = path.display();
     match written {
-        Ok(()) => Finding::ok(check, path.display().to_string()),
-        Err(error) => Finding::warning(
+        Ok(()) => Finding::ok(check, shown.to_string()),
+        Err(error) if crate::log::goes_without(error) => Finding::warning(
             check,
-            format!(
-                "{} cannot be written to, sessions go on without a log: {error}",
-                path.display()
-            ),
-            format!("remove it, or: chmod u+w {}", path.display()),
+            format!("{shown} cannot be written to, sessions go on without a log: {error}"),
+            "make room, or let --log-file lead elsewhere",
+        ),
+        Err(error) => Finding::wrong(
+            check,
+            format!("{shown} cannot be written to: {error}"),
+            format!("remove it, or: chmod u+w {shown}"),
         ),
     }
 }
