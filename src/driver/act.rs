@@ -192,7 +192,9 @@ impl Driver {
                     run: id,
                     pid: run.pid.number(),
                 });
-                self.turn_of(id);
+                if let Some(turn) = &mut self.turn {
+                    turn.login(id);
+                }
                 self.runs.insert(id, run);
                 self.find_first_hops();
             }

@@ -144,6 +144,7 @@ pub(super) async fn keep_in(session: Session, around: Around) -> (Exit, control:
         orders: around.orders,
         followers: around.followers,
         turn: around.queue.map(Turn::new),
+        postponed: None,
         waiting: around.waiting,
         exit: None,
         session,

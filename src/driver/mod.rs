@@ -55,10 +55,13 @@ pub use forwards::Outcome;
 pub use keep::keep;
 pub use many::keep_many;
 pub use once::{Once, dial as dial_once};
+pub use pace::Pace;
 pub use plan::{News, Plan, Unkept};
+pub use queue::{Place, Queue, Queues};
 pub use session::{Context, Session};
 pub(crate) use signals::{Arrived, Signals, stop_ourselves};
 pub use stand_in::{Heard, Hearer, Monitor, StandIn};
+pub use turn::Turn;
 
 use crate::{
     connect::{Dialled, Failure, Progress, Resolver},
@@ -73,11 +76,10 @@ use account::Account;
 use background::Waiting;
 use chain::Chain;
 use orders::Order;
-use queue::Place;
 use run::LiveRun;
 use sight::{Changed, Sight};
 use stand_in::stop_asking;
-use turn::Turn;
+use turn::Postponed;
 
 /// How long a run that was told to end may take before it is killed; ssh needs 0 to 10 ms (measured).
 const GRACE: Duration = Duration::from_millis(250);
@@ -146,6 +148,8 @@ struct Driver {
     orders: Option<mpsc::UnboundedReceiver<Order>>,
     followers: Rc<RefCell<Followers>>,
     turn: Option<Turn>,
+    /// What is to be started when it is this session's turn.
+    postponed: Option<Postponed>,
     /// Who waits until the session is attached, and is then told that it goes on in the background.
     waiting: Option<Waiting>,
     exit: Option<Exit>,
@@ -312,7 +316,9 @@ impl Driver {
     }
 
     fn authenticated(&mut self, run: RunId) {
-        self.turn_is_over(run);
+        if let Some(turn) = &mut self.turn {
+            turn.logged_in(run);
+        }
         if let Some(live) = self.runs.get_mut(&run) {
             tracing::info!(run = run.0, "attached");
             live.attached();
@@ -346,7 +352,9 @@ impl Driver {
         self.account.ended(run, &ending);
         self.let_hear(Heard::Ended(run, &ending));
         stop_asking(&mut self.echo);
-        self.turn_ended(run, &ending);
+        if let Some(turn) = &mut self.turn {
+            turn.ended(run, &ending);
+        }
         let clean = matches!(ending, Ending::Finished { .. } | Ending::TakenOver);
         if !live.silenced {
             self.take_terminal(clean);

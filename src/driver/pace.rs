@@ -16,7 +16,7 @@ const APART: Duration = Duration::from_millis(2);
 
 /// Allows the first looks of a burst at once, and then one every 50 ms.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pace {
+pub struct Pace {
     looked: Time,
     /// When all savings would be earned back if no look was taken any more.
     earned: Time,
@@ -24,13 +24,13 @@ pub(super) struct Pace {
 
 impl Pace {
     /// Counts a look.
-    pub(super) fn look(&mut self, now: Time) {
+    pub fn look(&mut self, now: Time) {
         self.looked = now;
         self.earned = self.earned.max(now) + EARNED;
     }
 
     /// The moment from which the next look is allowed.
-    pub(super) fn next(self) -> Time {
+    pub fn next(self) -> Time {
         let overdrawn = self
             .earned
             .since(self.looked)

@@ -37,11 +37,11 @@ pub(super) const UNHEARD: Duration = Duration::from_secs(4);
 
 /// The servers, by what ssh connects to.
 #[derive(Debug, Default)]
-pub(super) struct Queues(RefCell<BTreeMap<(String, u16), Queue>>);
+pub struct Queues(RefCell<BTreeMap<(String, u16), Queue>>);
 
 /// Who waits for one server.
 #[derive(Clone, Debug)]
-pub(super) struct Queue {
+pub struct Queue {
     places: Arc<Semaphore>,
     /// One question for its addresses is enough for all who wait.
     resolver: Arc<Resolver>,
@@ -51,14 +51,14 @@ pub(super) struct Queue {
 
 /// A session's place at its server; free again when it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub struct Place {
     permit: OwnedSemaphorePermit,
     forgiven: Arc<Mutex<Time>>,
 }
 
 impl Queues {
     /// The queue of the server at this name or address, and port.
-    pub(super) fn of(self: &Rc<Self>, host: &str, port: u16) -> Queue {
+    pub fn of(self: &Rc<Self>, host: &str, port: u16) -> Queue {
         let key = (host.to_ascii_lowercase(), port);
         let mut queues = self.0.borrow_mut();
         queues.entry(key).or_insert_with(Queue::new).clone()
@@ -80,13 +80,13 @@ impl Queue {
     }
 
     /// A place, if one is free and nobody waits for it.
-    pub(super) fn enter(&self) -> Option<Place> {
+    pub fn enter(&self) -> Option<Place> {
         let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
         Some(self.place(permit))
     }
 
     /// Waits for a place, behind everybody who waits already. Cancel-safe; whoever stops waiting is passed over.
-    pub(super) async fn wait(&self) -> Place {
+    pub async fn wait(&self) -> Place {
         match Arc::clone(&self.places).acquire_owned().await {
             Ok(permit) => self.place(permit),
             Err(_) => unreachable!("nobody closes it"),
@@ -107,14 +107,16 @@ impl Queue {
 }
 
 impl Place {
-    /// It was used in vain: free after so long, and after those that were used in vain before.
+    /// It was used in vain: says how long after `now` it may be dropped, and be somebody else's. Those that were used in vain before come first.
+    pub fn charge(&self, now: Time, price: Duration) -> Duration {
+        let mut forgiven = self.forgiven.lock().unwrap_or_else(PoisonError::into_inner);
+        *forgiven = (*forgiven).max(now) + price;
+        forgiven.since(now)
+    }
+
+    /// As [`Self::charge`], and drops it then.
     pub(super) fn wasted(self, price: Duration) {
-        let now = clock::now();
-        let wait = {
-            let mut forgiven = self.forgiven.lock().unwrap_or_else(PoisonError::into_inner);
-            *forgiven = (*forgiven).max(now) + price;
-            forgiven.since(now)
-        };
+        let wait = self.charge(clock::now(), price);
         tokio::spawn(async move {
             sleep(wait).await;
             drop(self.permit);

@@ -107,6 +107,7 @@ impl Supervisor {
             Ending::TurnedAway { said } => {
                 let why = format!("the server turns us away ({said})");
                 self.cadence.busy(now, self.random.f64());
+                self.busy = Some(Failure::Unreachable(why.clone()));
                 self.not_reached(now, Failure::Unreachable, why, unacknowledged);
             }
             Ending::UnknownHost { why } => {

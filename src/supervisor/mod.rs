@@ -330,7 +330,10 @@ impl Supervisor {
             Wish::Now => {
                 match &self.phase {
                     Phase::Running(_) | Phase::Leaving | Phase::Over => return,
-                    Phase::Parked(Need::Question(_)) => self.insisted = true,
+                    Phase::Parked(Need::Question(_)) => {
+                        self.insisted = true;
+                        self.without &= self.waits_for_wanted();
+                    }
                     Phase::Parked(Need::TakenOver | Need::ContextGone) => self.opened = false,
                     // It is as good as there, when the old run is gone.
                     Phase::Seeking if self.ready.is_some() => return,

@@ -286,6 +286,10 @@ impl Supervisor {
             Phase::Seeking if self.ready.is_some() => {}
             // Nobody looks, so that nobody is asked.
             Phase::Seeking | Phase::Parked(Need::Question(_)) => {
+                // Nor is a person there who lets it go past what is wanted, once more.
+                if matches!(self.phase, Phase::Parked(_)) {
+                    self.without = false;
+                }
                 self.phase = Phase::Seeking;
                 self.cadence.insist(now);
                 if self.waits_for_wanted() {

@@ -101,6 +101,11 @@ impl Supervisor {
 
     /// Judges the live run by the latest look, and asks it if that leaves a doubt.
     pub(super) fn judge_run(&mut self, now: Time) {
+        // The address that it is connected to may be out of reach, and the host not: one family of addresses is gone, the other is there.
+        let otherwise = match self.reach() {
+            Reach::Over(path) => path,
+            Reach::Not(_) => None,
+        };
         let (Phase::Running(run), Some(look)) = (&mut self.phase, &self.look) else {
             return;
         };
@@ -131,9 +136,23 @@ impl Supervisor {
                 State::Doubtful { .. } => {}
             },
             Verdict::Cut(reason) => {
-                return self.cut(reason, (!keeps_work_here).then(|| now + HOLD));
+                let replaceable = otherwise.is_some() && self.settings.again != Again::Never;
+                let held = keeps_work_here && !replaceable;
+                return self.cut(reason, (!held).then(|| now + HOLD));
             }
-            Verdict::Severed(reason) if keeps_work_here => return self.cut(reason, None),
+            Verdict::Severed(reason) if keeps_work_here && otherwise.is_none() => {
+                return self.cut(reason, None);
+            }
+            Verdict::Severed(Reason::AddressLost {
+                address, interface, ..
+            }) => {
+                let reason = Reason::AddressLost {
+                    address,
+                    interface,
+                    now: otherwise,
+                };
+                return self.lose(now, reason, false);
+            }
             Verdict::Severed(reason) | Verdict::Dead(reason) => {
                 return self.lose(now, reason, false);
             }
@@ -146,12 +165,26 @@ impl Supervisor {
         let Phase::Running(run) = &mut self.phase else {
             return;
         };
-        if !matches!(run.state, State::Cut { .. }) {
+        let id = run.id;
+        if let State::Cut {
+            reason: because,
+            until: given,
+        } = &mut run.state
+        {
+            let was = *given;
+            *given = until.map(|until| was.unwrap_or(until));
+            if std::mem::discriminant(because) != std::mem::discriminant(&reason) {
+                because.clone_from(&reason);
+                self.show(Status::Holding(reason));
+            }
+            if was.is_some() && until.is_none() {
+                self.act(Action::Hold(id));
+            }
+        } else {
             run.state = State::Cut {
                 reason: reason.clone(),
                 until,
             };
-            let id = run.id;
             self.cadence.stop();
             self.discard_attempts();
             self.show(Status::Holding(reason));
@@ -332,6 +365,15 @@ impl Supervisor {
         }
         run.authenticated = Some(now);
         run.deadline = None;
+        // Its path went while the last words of its login were on their way: what it does from now on is not to be lost.
+        let held = self.settings.again != Again::Attach
+            && match &mut run.state {
+                State::Cut { until, .. } => until.take().is_some(),
+                State::Well
+                | State::Adrift { .. }
+                | State::Doubtful { .. }
+                | State::Unheard { .. } => false,
+            };
         let learnt = run.path.clone().zip(run.connection.as_ref());
         if let Some((path, connection)) = learnt {
             let peer = connection.peer;
@@ -348,6 +390,9 @@ impl Supervisor {
         self.status = None;
         self.cadence.succeeded();
         self.hung = 0;
+        if held {
+            self.act(Action::Hold(id));
+        }
         if let Some((_, until)) = &mut self.silenced {
             *until = Some(now + LAST_WORDS);
         }

@@ -1,5 +1,7 @@
 //! From a path to a run: dialling, and handing the connection over.
 
+use std::collections::BTreeSet;
+
 use netroam_platform::{Lookup, NoPath, clock::Time};
 
 use super::{
@@ -12,8 +14,8 @@ impl Supervisor {
     /// Starts over at once where there is a path, and waits without a timer where there is none.
     pub(super) fn seek(&mut self, now: Time) {
         match self.reach() {
-            // A person's attempt goes over what there is.
-            Reach::Not(_) if self.without && !self.attempts.is_empty() => {}
+            // A person's attempt goes over what there is, and is one.
+            Reach::Not(_) if self.without && !self.attempts.is_empty() => self.cadence.stop(),
             Reach::Not(why) => {
                 self.discard_attempts();
                 self.cadence.stop();
@@ -73,11 +75,19 @@ impl Supervisor {
             .is_some_and(|look| look.snapshot.online());
         let untried = self.dials == 0 && self.runs == 0;
         let may_ask = self.wanted == Wanted::Anything && (online || untried);
-        if matches!(self.reach(), Reach::Not(_)) && may_ask {
+        if let Reach::Not(why) = self.reach()
+            && may_ask
+        {
             self.discard_attempts();
             self.cadence.restart(now);
-            self.dial_if_due(now);
-            self.cadence.stop();
+            let made = self.dial_if_due(now);
+            // It may have to wait: for the allowance, or until the old ssh is gone. Not for as long as a server wants to be left alone.
+            if made || self.cadence.turned_away(now) {
+                self.cadence.stop();
+            }
+            if !made {
+                self.show_no_path(why, None);
+            }
         } else {
             self.seek(now);
         }
@@ -121,11 +131,13 @@ impl Supervisor {
         wanted && free
     }
 
-    /// Makes the attempt that is due, if one is.
-    pub(super) fn dial_if_due(&mut self, now: Time) {
-        if self.may_dial() && self.cadence.take(now) {
+    /// Makes the attempt that is due; false if none is.
+    pub(super) fn dial_if_due(&mut self, now: Time) -> bool {
+        let due = self.may_dial() && self.cadence.take(now);
+        if due {
             self.dial_over_path(now);
         }
+        due
     }
 
     /// Makes an attempt now because a person wants it, even where there seems to be no path.
@@ -139,6 +151,9 @@ impl Supervisor {
             Reach::Over(path) => path,
             Reach::Not(_) => {
                 self.cadence.stop();
+                if self.wanted_now() != Wanted::Anything {
+                    return;
+                }
                 None
             }
         };
@@ -184,9 +199,17 @@ impl Supervisor {
         }
     }
 
+    /// An attempt has a connection. Those beside it, which may be answered in the same moment, are given up: the server would count each of
+    /// their connections as one that never logs in.
     pub(super) fn reached(&mut self, attempt: AttemptId) {
-        if self.attempts.contains(&attempt) {
-            self.reached.get_or_insert(attempt);
+        if !self.attempts.contains(&attempt) || self.reached.is_some() {
+            return;
+        }
+        self.reached = Some(attempt);
+        for beside in std::mem::replace(&mut self.attempts, BTreeSet::from([attempt])) {
+            if beside != attempt {
+                self.act(Action::Discard(beside));
+            }
         }
     }
 
@@ -211,10 +234,16 @@ impl Supervisor {
         if self.failed_at_start(now, &failure) {
             return;
         }
+        // However the path is by now, and whoever wanted the attempt.
+        let busy = matches!(failure, Failure::Busy { .. });
+        if busy {
+            self.cadence.busy(now, self.random.f64());
+            self.busy = Some(failure.clone());
+        }
         if let Reach::Not(why) = self.reach()
             && matches!(self.phase, Phase::Seeking)
         {
-            if self.attempts.is_empty() {
+            if busy || self.attempts.is_empty() {
                 self.cadence.stop();
             }
             if self.wanted != Wanted::Anything {
@@ -256,12 +285,8 @@ impl Supervisor {
             return;
         }
         match &failure {
-            // The next fresh SYN is already planned.
-            Failure::TimedOut | Failure::Unreachable(_) => {}
-            Failure::Busy { .. } => {
-                self.cadence.busy(now, self.random.f64());
-                self.busy = Some(failure.clone());
-            }
+            // The next one is already planned.
+            Failure::TimedOut | Failure::Unreachable(_) | Failure::Busy { .. } => {}
             Failure::Closed(_) | Failure::Foreign { .. } | Failure::Silent(_) => {
                 self.cadence.impersonated(now, self.random.f64());
             }
