@@ -59,6 +59,17 @@ pub struct Health {
     pub question: Question,
 }
 
+impl Health {
+    /// Bytes of ours that are acknowledged in all when everything that was sent until now is, and one more: Linux has the SYN in
+    /// [`Self::acknowledged`] and not in [`Self::undelivered`].
+    fn all_sent(&self) -> u64 {
+        let on_its_way = self.undelivered.saturating_sub(self.unsent.into());
+        self.acknowledged
+            .saturating_add(on_its_way)
+            .saturating_add(1)
+    }
+}
+
 /// Where a question of the kernel's to the other side, and the answer to it, leave a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
@@ -74,10 +85,10 @@ pub enum Question {
 /// What a look at a connection says about an earlier look at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The other side has acknowledged something since: it hears us.
+    /// The other side has acknowledged something that was sent since: it hears us.
     Alive,
-    /// The other side was heard since, but only with data. It may be sending without hearing us: what it sends comes over one path, what we
-    /// send goes over another.
+    /// The other side was heard since, but only with data, or with an acknowledgement of what was on its way then already. It may be
+    /// sending without hearing us: what it sends comes over one path, and what we send goes over another from now on.
     Heard,
     /// Something was sent since, and nothing heard. How long that may go on is for the asker to say.
     Silent,
@@ -129,10 +140,14 @@ pub fn answered(before: &Health, now: &Health) -> Answer {
     if !now.established {
         return Answer::Ended;
     }
-    if now.acknowledgements != before.acknowledgements || now.acknowledged > before.acknowledged {
+    let acknowledges =
+        now.acknowledgements != before.acknowledgements || now.acknowledged > before.acknowledged;
+    let on_its_way = before.unacknowledged > 0;
+    let beyond = now.acknowledged > before.all_sent();
+    if beyond || (acknowledges && !on_its_way) {
         return Answer::Alive;
     }
-    if now.received != before.received {
+    if acknowledges || now.received != before.received {
         return Answer::Heard;
     }
     match (before.question, now.question) {
@@ -141,6 +156,7 @@ pub fn answered(before: &Health, now: &Health) -> Answer {
         (Question::Timer(asked), Question::Timer(now)) => match question::fate(asked, now) {
             Fate::Out => Answer::Silent,
             // Not data, so it was an acknowledgement.
+            Fate::Heard if on_its_way => Answer::Heard,
             Fate::Heard => Answer::Alive,
             Fate::Pending => Answer::Untold,
         },
@@ -263,6 +279,26 @@ mod tests {
             ),
             Answer::Alive
         );
+        // What was on its way before the question may have gone another way than what is sent since.
+        let writing = Health {
+            unacknowledged: 1,
+            acknowledged: 101,
+            undelivered: 35,
+            ..QUIET
+        };
+        let until_then = Health {
+            received: 8,
+            acknowledgements: 1,
+            acknowledged: 137,
+            undelivered: 0,
+            ..asked
+        };
+        assert_eq!(answered(&writing, &until_then), Answer::Heard);
+        let since = Health {
+            acknowledged: 173,
+            ..until_then
+        };
+        assert_eq!(answered(&writing, &since), Answer::Alive);
         let data = Health {
             received: 8,
             bytes_received: 30,

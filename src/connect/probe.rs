@@ -57,11 +57,11 @@ pub async fn probe(socket: &impl AsFd, sign: Sign, patience: Option<Duration>) -
 }
 
 async fn ask(socket: &impl AsFd, sign: Sign, patience: Option<Duration>) -> io::Result<Answer> {
-    let before = tcp::ask(socket)?;
+    let mut before = tcp::ask(socket)?;
     let rtt = before.rtt.unwrap_or(UNKNOWN_RTT);
     let tolerant = patience.is_some();
     let patience = patience.unwrap_or(rtt * 2 + ALLOWANCE);
-    let asked = clock::now();
+    let mut asked = clock::now();
     let mut left = None;
     let mut halfway = None;
     // The kernel's clock ticks every 1 to 10 ms, so an answer cannot be seen earlier.
@@ -72,6 +72,12 @@ async fn ask(socket: &impl AsFd, sign: Sign, patience: Option<Duration>) -> io::
         match answered(&before, &health) {
             tcp::Answer::Alive => return Ok(Answer::Alive),
             tcp::Answer::Heard if sign == Sign::Word => return Ok(Answer::Alive),
+            // What was on its way when we asked has arrived: by which path, nobody knows. Now that nothing is, an acknowledgement tells.
+            tcp::Answer::Heard if before.unacknowledged > 0 && health.unacknowledged == 0 => {
+                before = tcp::ask(socket)?;
+                asked = now;
+                (left, halfway) = (None, None);
+            }
             tcp::Answer::Ended => return Ok(Answer::Gone(io::ErrorKind::NotConnected.into())),
             tcp::Answer::Heard | tcp::Answer::Silent => left = left.or(Some(now)),
             tcp::Answer::Unsure if now.since(asked) >= LEAVES_WITHIN => left = left.or(Some(now)),

@@ -53,6 +53,8 @@ pub enum Scrollback {
 pub enum When {
     /// The user asked: create the session if need be, and take it from whoever has it.
     First,
+    /// A reconnect soon after: the session may not be there yet. Create it if need be, but leave it to whoever took it.
+    Resumed,
     /// A reconnect: only attach, and only if nobody else took it.
     Again,
 }
@@ -102,6 +104,7 @@ impl Attach<'_> {
         };
         let when = match self.when {
             When::First => "first",
+            When::Resumed => "resumed",
             When::Again => "again",
         };
         format!(
@@ -179,12 +182,12 @@ const BODY: &[&str] = &[
     "if [ \"$p\" -gt 1 ] 2>/dev/null && [ \"$p\" -ne $PPID ] && [ -n \"$t\" ] && [ \"$(st $p)\" = \"$t\" ]; then",
     "if [ \"$o\" = $k ]; then case $(ps -o args= -p $p 2>/dev/null) in *sshd*)",
     "{ sleep 0.5 || sleep 1; [ \"$(st $p)\" = \"$t\" ] && kill $p; } </dev/null >/dev/null 2>&1 & ;; esac;",
-    "elif [ $w = again ]; then exit 213; fi; fi; fi;",
+    "elif [ $w = first ]; then :; else exit 213; fi; fi; fi;",
     // What to attach with.
     "if [ $m = auto ]; then if h screen; then m=screen; else m=tmux; fi; fi;",
     "if h $m; then case $m in",
     "screen) x=$(screen -ls 2>/dev/null | while read a b; do case $b in (*[Dd]ead*|*Removed*) ;; (*) if [ \"${a#*.}\" = $n ]; then echo $a; break; fi;; esac; done);;",
-    "tmux) if [ $w = first ] || tmux has-session -t \"=$n\" 2>/dev/null; then x=$n; fi;; esac;",
+    "tmux) if [ $w = again ]; then tmux has-session -t \"=$n\" 2>/dev/null && x=$n; else x=$n; fi;; esac;",
     "if [ $w = again ] && [ -z \"$x\" ]; then echo \"netroam: no session $n on $i any more\" >&2; exit 214; fi;",
     "else echo \"netroam: WARNING: no $m on $i: a plain shell, which will not survive a lost connection\" >&2; m=; fi;",
     "{ echo $k $PPID $(st $PPID) > \"$f.owner\"; } 2>/dev/null && y=1;",
@@ -204,7 +207,7 @@ const BODY: &[&str] = &[
     "screen) if [ -n \"$x\" ]; then [ -n \"$SSH_AUTH_SOCK\" ] && screen -S $x -X setenv SSH_AUTH_SOCK \"$SSH_AUTH_SOCK\" </dev/null >/dev/null 2>&1 &",
     "screen -U -d -r $x; else screen -U ${c:+-c \"$c\"} -S $n; fi;;",
     "tmux) if [ \"$s\" = native ]; then o=\"start-server ; set -g terminal-overrides[4242] *:smcup@:rmcup@ ;\"; else o=; fi; set -f;",
-    "if [ $w = first ]; then tmux -u $g $o new-session -A -D -s $n; else tmux -u $g $o attach-session -d -t \"=$n\"; fi;;",
+    "if [ $w = again ]; then tmux -u $g $o attach-session -d -t \"=$n\"; else tmux -u $g $o new-session -A -D -s $n; fi;;",
     "*) exec \"${SHELL:-/bin/sh}\" -l;; esac;",
     "r=$?; o=; [ -n \"$y\" ] && { read o p t < \"$f.owner\"; } 2>/dev/null; [ -n \"$o\" ] && [ \"$o\" = $k ] || [ -z \"$o\" ] || exit 213;",
     "[ $r -eq 255 ] && r=1; exit $r",

@@ -80,6 +80,7 @@ impl Recipe {
     pub fn command(&self, when: When) -> String {
         let when = match when {
             When::First => "first",
+            When::Resumed => "resumed",
             When::Again => "again",
         };
         format!(
@@ -167,7 +168,7 @@ fn tmux<'a>(words: &[&'a str]) -> Option<Taken<'a>> {
 
 /// The body, one statement or one branch for each line, under the rules of [`super::bootstrap`]'s.
 ///
-/// - While another laptop's sshd lives, a reconnect (`again`) runs nothing; a first run takes the session, because the user asked for it.
+/// - While another laptop's sshd lives, a reconnect (`again`, or `resumed` soon after the first) runs nothing; a first run takes the session, because the user asked for it.
 /// - Our own stale sshd is ended half a second from now, so that what its connection held is free.
 /// - screen's `-D` hangs up whoever started the other screen, and that is this shell, which traps it. A lost connection hangs it up as well, but
 ///   takes the terminal with it (`-t 0`).
@@ -179,11 +180,11 @@ const BODY: &[&str] = &[
     HERE,
     "d=$HOME/.ssh; [ -d \"$d\" ] || (umask 077; mkdir -p \"$d\") 2>/dev/null; f=$d/netroam-$i-$n.owner;",
     "if [ -r \"$f\" ]; then read o p t < \"$f\"; fi;",
-    "if [ \"$o$t\" = ${k}taken ]; then [ $w = again ] && exit 213;",
+    "if [ \"$o$t\" = ${k}taken ]; then [ $w = first ] || exit 213;",
     "elif [ \"$p\" -gt 1 ] 2>/dev/null && [ \"$p\" -ne $PPID ] && [ -n \"$t\" ] && [ \"$(st $p)\" = \"$t\" ]; then",
     "if [ \"$o\" = $k ]; then case $(ps -o args= -p $p 2>/dev/null) in *sshd*)",
     "{ sleep 0.5 || sleep 1; [ \"$(st $p)\" = \"$t\" ] && kill $p; } </dev/null >/dev/null 2>&1 & ;; esac;",
-    "elif [ $w = again ]; then exit 213; fi; fi;",
+    "elif [ $w = first ]; then :; else exit 213; fi; fi;",
     "{ (umask 077; echo $k $PPID $(st $PPID) > \"$f\"); } 2>/dev/null && y=1;",
     "trap \"z=1\" HUP; \"$@\"; r=$?; [ -t 0 ] || exit $r;",
     "o=; p=; [ -n \"$y\" ] && { read o p t < \"$f\"; } 2>/dev/null;",

@@ -172,7 +172,7 @@ impl Driver {
             socket: socket.map(|dialled| dialled.socket),
             unattended: !questions,
             attach,
-            again: purpose == Purpose::Reattach,
+            again: purpose != Purpose::Open,
             terminal: self.terminal.is_some(),
             heard: self.waiting.is_some(),
             chained: self.is_chained(),

@@ -155,6 +155,7 @@ impl Session {
     pub(super) fn attach_command(&self, purpose: Purpose) -> Option<String> {
         let when = match purpose {
             Purpose::Open => When::First,
+            Purpose::Resume => When::Resumed,
             Purpose::Reattach => When::Again,
         };
         if let Some(recipe) = self.recipe() {

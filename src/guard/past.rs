@@ -107,9 +107,15 @@ impl Past {
         // One that is only being made is judged by its address alone.
         let health = connection.health.filter(|_| connection.established);
         let unanswered = health.map_or(Duration::ZERO, |health| self.unanswered(now, &health));
-        if let Some(doubt) = &self.doubt {
-            let heard =
-                health.is_some_and(|health| tcp::answered(&doubt.health, &health) == Answer::Alive);
+        if let Some(doubt) = &mut self.doubt {
+            let answer = health.map(|health| (health, tcp::answered(&doubt.health, &health)));
+            let heard = matches!(answer, Some((_, Answer::Alive)));
+            // What was on its way when the doubt came has arrived, by whatever path: the next acknowledgement tells.
+            if let Some((health, Answer::Heard)) = answer
+                && health.unacknowledged == 0
+            {
+                doubt.health = health;
+            }
             if unanswered >= PATIENCE {
                 return Verdict::Dead(Reason::Silent(Box::new(doubt.reason.clone())));
             }

@@ -211,6 +211,9 @@ pub enum Segments {
 pub enum Purpose {
     /// A person asked for the session: it may create the context, and takes it over from whoever has it.
     Open,
+    /// netroam comes back, and what the person asked for may not have come about: it may create the context, but takes none away from somebody
+    /// else.
+    Resume,
     /// netroam comes back: it may neither create a context nor take one away from somebody else.
     Reattach,
 }

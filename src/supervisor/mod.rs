@@ -21,6 +21,7 @@ mod endings;
 mod fact;
 mod judge;
 mod login;
+mod opened;
 mod reach;
 mod restarts;
 mod run;
@@ -37,6 +38,7 @@ pub use via::{Via, Wanted};
 
 use crate::connect::Failure;
 use cadence::Cadence;
+use opened::Opened;
 use reach::Reach;
 use restarts::Rules;
 use run::{Run, State, found};
@@ -132,8 +134,8 @@ pub struct Supervisor {
     /// So many logins in a row hung.
     hung: u32,
     lost: Option<(Reason, Time)>,
-    /// The context surely exists on the remote host.
-    opened: bool,
+    /// How far a person's wish for the session has come.
+    opened: Opened,
     /// A person asked for the next run, which may therefore ask back.
     insisted: bool,
     runs: u64,
@@ -190,7 +192,7 @@ impl Supervisor {
             cadence: Cadence::new(),
             busy: None,
             lost: None,
-            opened: false,
+            opened: Opened::Not,
             insisted: false,
             runs: 0,
             dials: 0,
@@ -334,7 +336,9 @@ impl Supervisor {
                         self.insisted = true;
                         self.without &= self.waits_for_wanted();
                     }
-                    Phase::Parked(Need::TakenOver | Need::ContextGone) => self.opened = false,
+                    Phase::Parked(Need::TakenOver | Need::ContextGone) => {
+                        self.opened = Opened::Not;
+                    }
                     // It is as good as there, when the old run is gone.
                     Phase::Seeking if self.ready.is_some() => return,
                     Phase::Seeking => {

@@ -18,9 +18,6 @@ const HOLD: Duration = Duration::from_secs(3);
 /// How long a connection without a context is given to answer a probe: losing it loses work.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long after authentication the context surely exists, so that a loss may only lead back to it, never make another.
-const CONTEXT_EXISTS: Duration = Duration::from_secs(3);
-
 /// How long after the new run has authenticated the silenced one is killed: its hang-up while the new one attaches would make screen's server
 /// sleep for a second (measured), and the remote command itself ends the stale server side half a second after attaching.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -319,7 +316,7 @@ impl Supervisor {
     pub(super) fn note_loss(&mut self, now: Time, run: &Run, reason: &Reason) {
         if let Some(authenticated) = run.authenticated {
             self.lost.get_or_insert((reason.clone(), now));
-            self.opened |= now.since(authenticated) >= CONTEXT_EXISTS;
+            self.opened.lost(authenticated, now);
         }
     }
 
@@ -351,6 +348,7 @@ impl Supervisor {
         if let Some(given_up) = self.ending.get_mut(&id) {
             // It logged in while it was told to end: a plain command may have begun.
             given_up.authenticated = true;
+            self.opened.lost(now, now);
             if self.settings.again == Again::Never {
                 self.discard_attempts();
                 self.phase = Phase::Leaving;

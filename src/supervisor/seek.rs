@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use netroam_platform::{Lookup, NoPath, clock::Time};
 
 use super::{
-    Action, AttemptId, Connection, Dialler, Phase, Purpose, Reach, Run, RunId, Segments, State,
+    Action, AttemptId, Connection, Dialler, Opened, Phase, Reach, Run, RunId, Segments, State,
     Status, Supervisor, Verdict, Wanted, found, judge,
 };
 use crate::connect::Failure;
@@ -356,7 +356,7 @@ impl Supervisor {
             .look
             .as_ref()
             .is_some_and(|look| look.snapshot.grounded());
-        let questions = self.settings.askable && (self.insisted || !self.opened);
+        let questions = self.settings.askable && (self.insisted || self.opened == Opened::Not);
         let (stage, deadline) = self.first_stage(now, over.is_some(), questions);
         let outage = self.lost.as_ref().map(|(_, since)| now.since(*since));
         self.show(Status::Attaching {
@@ -375,16 +375,11 @@ impl Supervisor {
             authenticated: None,
             state: State::Well,
         });
-        let purpose = if self.opened {
-            Purpose::Reattach
-        } else {
-            Purpose::Open
-        };
         self.act(Action::Start {
             run,
             over,
             questions,
-            purpose,
+            purpose: self.opened.purpose(),
         });
     }
 

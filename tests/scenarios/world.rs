@@ -264,10 +264,10 @@ pub(crate) fn deeds(actions: &[Action]) -> Vec<String> {
                 run.0,
                 over.map_or(String::new(), |attempt| format!(" over {}", attempt.0)),
                 if *questions { " asking" } else { "" },
-                if *purpose == Purpose::Open {
-                    " opening"
-                } else {
-                    ""
+                match purpose {
+                    Purpose::Open => " opening",
+                    Purpose::Resume => " resuming",
+                    Purpose::Reattach => "",
                 },
             )),
             Action::End { run, .. } => Some(format!("end {}", run.0)),

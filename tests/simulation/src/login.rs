@@ -182,7 +182,7 @@ impl Simulation {
             return;
         };
         child.stage = Stage::Session;
-        session.context.elsewhere &= child.purpose == Purpose::Reattach;
+        session.context.elsewhere &= child.purpose != Purpose::Open;
         let works = child.dice.millis(1000, 300_000);
         self.says(number, run, Word::Authenticated);
         self.child_after(trip + Duration::from_millis(50), number, run, Step::Goes);
@@ -213,9 +213,9 @@ impl Simulation {
         if session.kind.settings.again != Again::Attach {
             return;
         }
-        if child.purpose == Purpose::Open {
-            session.context.there = true;
-        } else if !session.context.there {
+        let there = &mut session.context.there;
+        *there |= child.purpose != Purpose::Reattach;
+        if !*there {
             self.ends(number, run, Ending::ContextGone);
         } else if session.context.elsewhere {
             self.ends(number, run, Ending::TakenOver);

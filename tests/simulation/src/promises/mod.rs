@@ -146,6 +146,8 @@ pub(crate) struct Books {
     status: Option<Status>,
     parked: Option<Need>,
     over: bool,
+    /// A run has logged in since a person wished for the session.
+    entered: bool,
     /// The context surely exists.
     opened: bool,
     /// A person has answered "now" to a question.
@@ -192,6 +194,7 @@ impl Books {
             status: None,
             parked: None,
             over: false,
+            entered: false,
             opened: false,
             insisted: false,
             anywhere: false,

@@ -147,7 +147,10 @@ impl Books {
                         self.insisted = true;
                         self.anywhere = self.asked_anywhere && self.waits();
                     }
-                    Some(Need::TakenOver | Need::ContextGone) => self.opened = false,
+                    Some(Need::TakenOver | Need::ContextGone) => {
+                        self.entered = false;
+                        self.opened = false;
+                    }
                     None => {
                         let offered = matches!(self.status, Some(Status::Waiting { .. }));
                         let beside = self.attempts.values().any(|over| *over == Wanted::Anything);
@@ -195,6 +198,7 @@ impl Books {
         if let Some(authenticated) = self.ending.get_mut(&run) {
             *authenticated = true;
             self.ran = true;
+            self.entered = true;
         }
         if let Some(live) = self
             .live
@@ -204,6 +208,7 @@ impl Books {
             live.authenticated = Some(now);
             live.held |= live.cut_since.is_some() && self.settings.again != Again::Attach;
             self.ran = true;
+            self.entered = true;
             self.insisted = false;
             self.anywhere = false;
             self.busy = 0;

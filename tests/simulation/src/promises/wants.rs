@@ -182,17 +182,22 @@ impl Books {
                 format!("run {} starts while run {} ends", run.0, ending.0),
             );
         }
-        let asks = self.settings.askable && (self.insisted || !self.opened);
+        let asks = self.settings.askable && (self.insisted || !self.entered);
         if questions != asks {
             return broken(
                 "no question while unattended",
                 format!("ssh may ask: {questions}; somebody is there to answer: {asks}"),
             );
         }
-        if (purpose == Purpose::Open) == self.opened {
+        let expected = match (self.entered, self.opened) {
+            (false, _) => Purpose::Open,
+            (true, false) => Purpose::Resume,
+            (true, true) => Purpose::Reattach,
+        };
+        if purpose != expected {
             return broken(
-                "the first run creates",
-                format!("run {} is to {purpose:?}", run.0),
+                "only a person creates and takes",
+                format!("run {} is to {purpose:?}, not to {expected:?}", run.0),
             );
         }
         let (connection, wanted) = if let Some(attempt) = over {
