@@ -6,7 +6,7 @@ use netroam_lab::{Lab, Mux, Net, SHELLS};
 use netroam_platform::clock;
 
 use super::support::{
-    answered, at_home, attached, eventually, own, pause, same_ssh, ssh, ticking, watch,
+    SOON, answered, at_home, attached, eventually, own, pause, same_ssh, ssh, ticking, watch,
 };
 
 #[test]
@@ -133,6 +133,24 @@ fn behind_a_tunnel_and_out_again() {
     lab.tunnel_up(9).unwrap();
     ticking(&terminal, clock::wall());
     eventually("one ssh to be left", || ssh(&terminal).len() == 1);
+}
+
+#[test]
+fn what_was_on_its_way_when_the_path_moved_is_no_sign_of_life() {
+    let rtt = Duration::from_millis(300);
+    let lab = Lab::builder().rtt(rtt).start().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    lab.start_probe(Mux::Screen, "probe").unwrap();
+    let own = ["--session", "probe", "--via", "any", "--stall", "60"];
+    let terminal = watch(&lab, &own, &["work4"]);
+    ticking(&terminal, clock::wall());
+    // Its acknowledgement comes home by the old path, and nothing goes out by that any more.
+    terminal.type_keys("x").unwrap();
+    lab.tunnel_up(7).unwrap();
+    terminal
+        .wait_for_text("the old connection does not answer", SOON)
+        .unwrap();
+    ticking(&terminal, clock::wall());
 }
 
 #[test]
