@@ -79,10 +79,14 @@ impl Search {
                 .iter()
                 .filter(|line| matches!(line, Setup::Session { .. }))
                 .count();
-            let last = sessions < 2 && matches!(self.case.setup[at], Setup::Session { .. });
+            // One session is left, and several are never anything but together.
+            let kept = match self.case.setup[at] {
+                Setup::Session { .. } => sessions < 2,
+                Setup::Together {} => sessions > 1,
+            };
             let mut fewer = self.case.clone();
             fewer.setup.remove(at);
-            if last || !self.accept(fewer) {
+            if kept || !self.accept(fewer) {
                 at += 1;
             }
         }
