@@ -140,6 +140,8 @@ pub struct Supervisor {
     insisted: bool,
     runs: u64,
     dials: u64,
+    /// The attempts up to this one had begun when the last refusal was counted.
+    refused: u64,
     status: Option<Status>,
     actions: VecDeque<Action>,
     random: fastrand::Rng,
@@ -196,6 +198,7 @@ impl Supervisor {
             insisted: false,
             runs: 0,
             dials: 0,
+            refused: 0,
             status: None,
             actions: VecDeque::new(),
             random,

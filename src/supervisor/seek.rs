@@ -243,9 +243,7 @@ impl Supervisor {
         if let Reach::Not(why) = self.reach()
             && matches!(self.phase, Phase::Seeking)
         {
-            if busy || self.attempts.is_empty() {
-                self.cadence.stop();
-            }
+            self.cadence.stop();
             if self.wanted != Wanted::Anything {
                 if self.attempts.is_empty() {
                     self.without = false;
@@ -260,6 +258,7 @@ impl Supervisor {
                 .is_some_and(|look| look.snapshot.online());
             if online && matches!(failure, Failure::Resolve(_) | Failure::NoSuchName(_)) {
                 self.cadence.refused(now, self.random.f64());
+                self.refused = self.dials;
             }
             return self.show(match failure {
                 // It names what is missing.
@@ -287,14 +286,20 @@ impl Supervisor {
         match &failure {
             // The next one is already planned.
             Failure::TimedOut | Failure::Unreachable(_) | Failure::Busy { .. } => {}
+            // It was made before the last refusal came, which has put off the next one already.
+            _ if attempt.0 <= self.refused => {}
             Failure::Closed(_) | Failure::Foreign { .. } | Failure::Silent(_) => {
                 self.cadence.impersonated(now, self.random.f64());
+                self.refused = self.dials;
             }
             Failure::Resolve(_)
             | Failure::NoSuchName(_)
             | Failure::Astray(_)
             | Failure::Refused(_)
-            | Failure::Local(_) => self.cadence.refused(now, self.random.f64()),
+            | Failure::Local(_) => {
+                self.cadence.refused(now, self.random.f64());
+                self.refused = self.dials;
+            }
         }
         if matches!(self.phase, Phase::Seeking) {
             match failure {

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use netroam::supervisor::{Dialler, Wanted};
-use netroam_platform::clock::Time;
+use netroam_platform::{Path, clock::Time};
 
 use crate::{
     child::Stage,
@@ -18,7 +18,8 @@ const WITHIN: Duration = Duration::from_secs(30);
 
 /// What is to be said of one session now.
 pub(crate) struct Free {
-    might: bool,
+    /// Over this path.
+    might: Option<Path>,
     attached: bool,
     excused: bool,
 }
@@ -26,29 +27,39 @@ pub(crate) struct Free {
 impl Free {
     pub(crate) fn of(world: &World, session: &Session, now: Time) -> Self {
         let books = &session.books;
-        let might = books.may_be_attached(now)
+        let willing = books.may_be_attached(now)
             && !world.blind
-            && world.servers[session.kind.server].willing(now)
-            && reachable(world, session, now);
+            && world.servers[session.kind.server].willing(now);
+        let might = if willing {
+            reachable(world, session, now)
+        } else {
+            None
+        };
         let through = |tcp| matches!(world.passage(tcp, now), Passage::Through(_));
         let attached = session
             .attached()
             .and_then(|child| child.tcp.as_ref())
             .is_some_and(through);
         Self {
+            excused: might.is_some() && !attached && excused(world, session, now),
             might,
             attached,
-            excused: might && !attached && excused(world, session, now),
         }
     }
 
     pub(crate) fn review(&self, session: &mut Session, now: Time) -> Result<(), Broken> {
-        if !self.might || self.attached || self.excused {
-            session.missing_since = None;
+        let Some(path) = self
+            .might
+            .clone()
+            .filter(|_| !self.attached && !self.excused)
+        else {
+            session.missing = None;
             return Ok(());
-        }
-        let since = *session.missing_since.get_or_insert(now);
-        if now.since(since) > WITHIN {
+        };
+        // One path, for so long: where it is another one every moment, no login comes to its end.
+        let same = session.missing.take().filter(|(_, over)| *over == path);
+        let (since, _) = session.missing.insert(same.unwrap_or((now, path)));
+        if now.since(*since) > WITHIN {
             return broken(
                 "attached within 30 s",
                 "there is a path, the server is willing, nobody is needed, and it is not attached",
@@ -58,39 +69,38 @@ impl Free {
     }
 }
 
-/// Whether an attempt that is made now would come to an end.
-fn reachable(world: &World, session: &Session, now: Time) -> bool {
+/// The path over which an attempt that is made now would come to a good end.
+fn reachable(world: &World, session: &Session, now: Time) -> Option<Path> {
     let (names, mut addresses) = world.resolve(session.kind.server);
     match names {
         // What is known is tried where the resolver says nothing, not where it says something else.
         Names::Good | Names::Lying => {}
         Names::Slow | Names::Broken | Names::NoSuch | Names::Hanging => {
             if session.kind.settings.dialler == Dialler::Ssh {
-                return false;
+                return None;
             }
             addresses.clone_from(&session.good);
         }
     }
     let wanted = session.books.wanted();
     let ours = |address: &IpAddr| {
-        let path = world.route(*address).ok();
-        let admitted =
-            path.is_some_and(|(_, path)| *wanted == Wanted::Anything || wanted.admits(&path));
+        let (_, path) = world.route(*address).ok()?;
+        let admitted = *wanted == Wanted::Anything || wanted.admits(&path);
         let answered = match world.syn(None, *address, false, now) {
             Syn::Accepted(_, tcp) => {
                 tcp.far == Far::Server(session.kind.server) && !world.swallows(&tcp)
             }
             Syn::Refused(_) | Syn::Silence | Syn::Unreachable => false,
         };
-        admitted && answered
+        (admitted && answered).then_some(path)
     };
     match session.kind.settings.dialler {
-        Dialler::Ours => addresses.iter().any(ours),
+        Dialler::Ours => addresses.iter().find_map(ours),
         // ssh tries the first that has a path.
         Dialler::Ssh => addresses
             .iter()
             .find(|address| world.route(**address).is_ok())
-            .is_some_and(ours),
+            .and_then(ours),
     }
 }
 

@@ -288,7 +288,7 @@ impl Simulation {
         self.world.settle(now, Duration::from_millis(900));
         self.watch_all();
         for number in self.current.clone() {
-            self.sessions[number].missing_since = None;
+            self.sessions[number].missing = None;
             self.sessions[number].books.slept(now);
             if self.dice.percent(75) {
                 // The kernel says so before anything else is done.

@@ -13,7 +13,7 @@ use netroam::{
     driver::{Pace, Place, Queue, Turn},
     supervisor::{Action, AttemptId, Connection, Look, Purpose, RunId, Supervisor},
 };
-use netroam_platform::clock::Time;
+use netroam_platform::{Path, clock::Time};
 
 use crate::{
     attempt::Attempt, child::Child, dice::Dice, passage::Tcp, promises::Books, setup::Kind,
@@ -97,7 +97,7 @@ pub(crate) struct Session {
     pub(crate) timer: Option<Time>,
     pub(crate) context: Context0,
     /// It might be attached, and is not, since then.
-    pub(crate) missing_since: Option<Time>,
+    pub(crate) missing: Option<(Time, Path)>,
     /// Attempts that are over.
     pub(crate) past_attempts: Vec<AttemptId>,
     pub(crate) past_runs: Vec<RunId>,
@@ -131,7 +131,7 @@ impl Session {
             postponed: None,
             timer: None,
             context: Context0::default(),
-            missing_since: None,
+            missing: None,
             past_attempts: Vec::new(),
             past_runs: Vec::new(),
             kind,
