@@ -76,12 +76,14 @@ fn who_is_taken_over_by_another_of_its_kind_hears_of_it_and_does_not_come_back_b
             Some(TAKEN_OVER),
             "{shell} {command}: {first}"
         );
-        let mut back = run(&server, shell, &mine.command(When::Again));
-        assert_eq!(
-            back.end().code(),
-            Some(TAKEN_OVER),
-            "{shell} {command}: {back}"
-        );
+        for when in [When::Again, When::Resumed] {
+            let mut back = run(&server, shell, &mine.command(when));
+            assert_eq!(
+                back.end().code(),
+                Some(TAKEN_OVER),
+                "{shell} {command} {when:?}: {back}"
+            );
+        }
         answers(&mut second, 3000);
         quit(&server, shell, command);
         assert_eq!(second.end().code(), Some(0), "{shell} {command}: {second}");

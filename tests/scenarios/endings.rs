@@ -273,7 +273,7 @@ fn typed_bytes_that_were_never_acknowledged_are_said_to_be_in_doubt() {
 }
 
 #[test]
-fn a_run_lost_before_the_context_surely_exists_may_still_create_it() {
+fn a_run_lost_before_the_context_surely_exists_may_still_create_it_but_takes_and_asks_nothing() {
     let mut world = World::new(Again::Attach, Dialler::Ours, true);
     world.look(&[HOME], Some(HOME));
     world.connected(1, HOME);
@@ -283,6 +283,6 @@ fn a_run_lost_before_the_context_surely_exists_may_still_create_it() {
     world.ended(1, Ending::EndedByUs);
     assert_eq!(
         deeds(&world.connected(2, CAFE)),
-        ["start 2 over 2 asking opening"]
+        ["start 2 over 2 resuming"]
     );
 }
