@@ -23,14 +23,15 @@ use anyhow::{Context, Result, bail, ensure};
 
 const USAGE: &str =
     "usage: scripts/bench [--quick] [--runs N] [--only WORD[,WORD…]] [--rtt MS[,MS…]] [--seed N]
-                     [--seconds N] [--jobs N] [--netroam PATH] [--out FILE] [--publish]
+                     [--seconds N] [--jobs N] [--netroam PATH] [--out FILE] [--publish] [--from FILE]
   --quick   two runs, without delay, shorter waits
   --only    scenarios and clients whose names start with one of the words: --only roam,netroam
   --rtt     round-trip times to the server in ms, default 0,50; what waits long runs with
             the first only
   --seconds how long a client waits for a tunnel, default 180, with --quick 30
   --jobs    so many labs beside each other, default 1: most of the time each waits
-  --publish writes the tables into README.md and docs/measured.md, and docs/bench.svg";
+  --publish writes the tables into README.md and docs/measured.md, and docs/bench.svg
+  --from    measures nothing, and shows what an earlier run wrote; with its --runs and --jobs";
 
 struct Choices {
     quick: bool,
@@ -43,6 +44,7 @@ struct Choices {
     netroam: PathBuf,
     out: PathBuf,
     publish: bool,
+    from: Option<PathBuf>,
 }
 
 fn choices() -> Result<Choices> {
@@ -57,6 +59,7 @@ fn choices() -> Result<Choices> {
         netroam: "target/release/netroam".into(),
         out: "target/bench.json".into(),
         publish: false,
+        from: None,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -81,6 +84,7 @@ fn choices() -> Result<Choices> {
             "--seconds" => choices.seconds = value()?.parse()?,
             "--jobs" => choices.jobs = value()?.parse()?,
             "--publish" => choices.publish = true,
+            "--from" => choices.from = Some(value()?.into()),
             "--seed" => choices.seed = value()?.parse()?,
             "--netroam" => choices.netroam = value()?.into(),
             "--out" => choices.out = value()?.into(),
@@ -163,13 +167,17 @@ fn run() -> Result<()> {
             }
         }
     }
-    let report = measured(&choices, tasks)?;
+    let report = match &choices.from {
+        Some(file) => Report::read(file, &scenarios, &hows)?,
+        None => measured(&choices, tasks)?,
+    };
     for scenario in &scenarios {
         for rtt in report.rtts(scenario.name) {
             print!("{}", report.table(scenario, rtt, &hows));
         }
     }
-    println!("everything is in {}", choices.out.display());
+    let all = choices.from.as_ref().unwrap_or(&choices.out);
+    println!("everything is in {}", all.display());
     if choices.publish {
         publish::write(&report, &scenarios, &hows, &choices)?;
     }

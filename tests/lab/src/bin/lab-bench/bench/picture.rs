@@ -6,11 +6,13 @@ use super::publish::{COMPARED, Row};
 
 const WIDTH: f64 = 800.0;
 /// Where the bars begin, and where the longest may end.
-const LEFT: f64 = 270.0;
+const LEFT: f64 = 14.0;
 const RIGHT: f64 = WIDTH - 60.0;
 const BAR: f64 = 11.0;
-const GROUP: f64 = 14.0;
-const TOP: f64 = 52.0;
+/// A line of words above each group, and the distance to the next.
+const WORDS: f64 = 6.0;
+const GROUP: f64 = 26.0;
+const TOP: f64 = 64.0;
 
 /// What a bar stands for: the shortest that is drawn, and the longest, in seconds. The scale is logarithmic.
 const SCALE: (f64, f64) = (0.01, 200.0);
@@ -19,7 +21,7 @@ const SCALE: (f64, f64) = (0.01, 200.0);
 pub(super) fn bars(rows: &[Row]) -> String {
     let clients = COMPARED.len();
     let group = |n: usize| TOP + as_f64(n) * (as_f64(clients) * BAR + GROUP);
-    let height = group(rows.len()) + 10.0;
+    let height = group(rows.len()) - WORDS;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"system-ui, sans-serif\" font-size=\"11\">\n\
          <title>Seconds until the session is usable again, by client</title>\n\
@@ -42,17 +44,17 @@ pub(super) fn bars(rows: &[Row]) -> String {
         let _infallible = writeln!(
             svg,
             "<line class=\"line\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{:.1}\" y2=\"{:.1}\"/><text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{name}</text>",
-            TOP - 8.0,
+            TOP - 22.0,
             height - 10.0,
-            TOP - 12.0
+            TOP - 26.0
         );
     }
     for (n, row) in rows.iter().enumerate() {
         let top = group(n);
-        let middle = top + as_f64(clients) * BAR / 2.0 + 4.0;
         let _infallible = writeln!(
             svg,
-            "<text x=\"12\" y=\"{middle:.1}\">{}</text>",
+            "<text x=\"{LEFT}\" y=\"{:.1}\" font-weight=\"bold\">{}</text>",
+            top - WORDS,
             escaped(&row.what)
         );
         for (m, (client, seconds)) in COMPARED.iter().zip(&row.seconds).enumerate() {

@@ -202,7 +202,8 @@ fn machine(choices: &Choices) -> Result<String> {
          `ssh -t HOST screen -d -R NAME`, started in the moment that the network is there. Bold: first, or within the noise of the first.",
         choices.runs,
         choices.jobs,
-        kernel(),
+        // The rest is whoever built it.
+        kernel().split('-').next().unwrap_or_default(),
         versions.join(", ")
     ))
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::scenario::{Scenario, Values};
+use super::scenario::{Metric, Scenario, Values};
 use super::spread::Spread;
 use super::trial::How;
 
@@ -133,6 +133,39 @@ impl Report {
         text
     }
 
+    /// Reads what [`Self::write`] wrote, as far as it is about these scenarios and clients.
+    pub(crate) fn read(file: &Path, scenarios: &[&'static Scenario], hows: &[How]) -> Result<Self> {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read {}", file.display()))?;
+        let all: Value =
+            serde_json::from_str(&text).with_context(|| format!("in {}", file.display()))?;
+        let mut report = Self::default();
+        for run in all["runs"].as_array().into_iter().flatten() {
+            let scenario = scenarios
+                .iter()
+                .find(|scenario| run["scenario"] == scenario.name);
+            let how = hows.iter().find(|how| run["client"] == how.name);
+            let (Some(scenario), Some(how)) = (scenario, how) else {
+                continue;
+            };
+            let result = match run["failed"].as_str() {
+                Some(why) => Err(why.to_owned()),
+                None => Ok(scenario
+                    .metrics
+                    .iter()
+                    .map(|metric| run[key(metric)].as_f64())
+                    .collect()),
+            };
+            report.runs.push(Run {
+                scenario: scenario.name,
+                rtt: run["rtt_ms"].as_u64().context("a run without rtt_ms")?,
+                client: how.name,
+                result,
+            });
+        }
+        Ok(report)
+    }
+
     /// Writes every single value.
     pub(crate) fn write(&self, file: &Path, seed: u64) -> Result<()> {
         let runs: Vec<Value> = self.runs.iter().map(Run::json).collect();
@@ -168,15 +201,19 @@ impl Run {
                     .flat_map(|scenario| scenario.metrics)
                     .zip(values)
                 {
-                    let name = format!("{} {}", metric.name, metric.unit)
-                        .trim_end()
-                        .replace([' ', '-'], "_");
-                    object[name] = json!(value);
+                    object[key(metric)] = json!(value);
                 }
             }
         }
         object
     }
+}
+
+/// What a metric is called in the file.
+fn key(metric: &Metric) -> String {
+    format!("{} {}", metric.name, metric.unit)
+        .trim_end()
+        .replace([' ', '-'], "_")
 }
 
 pub(super) fn kernel() -> String {

@@ -138,13 +138,18 @@ fn run(choices: &Choices) -> Result<()> {
 fn keep_logs(lab: &Lab, out: &Path) -> Result<PathBuf> {
     let to = out.with_extension("failed");
     fs::create_dir_all(&to)?;
-    let state = lab.home_dir().join(".local/state/netroam");
-    let status = Command::new("cp")
-        .arg("-r")
-        .args([&state, &to])
-        .status()
-        .context("cannot run cp")?;
-    ensure!(status.success(), "cp: {status}");
+    let states = [
+        ("laptop", lab.home_dir().join(".local/state/netroam")),
+        ("other", lab.dir().join("other/netroam")),
+    ];
+    for (laptop, state) in states {
+        let copied = Command::new("cp")
+            .arg("-rT")
+            .args([&state, &to.join(laptop)])
+            .status()
+            .context("cannot run cp")?;
+        ensure!(copied.success(), "cp: {copied}");
+    }
     fs::write(to.join("sshd.log"), lab.server().log())?;
     Ok(to)
 }
