@@ -66,7 +66,7 @@ pub mod status {
 
 /// Writes a line to stderr, or several. A stderr that cannot be written to is nobody's to tell.
 pub fn line(text: &str) {
-    let text = plain_lines(text).replace('\n', "\nnetroam: ");
+    let text = plain_lines(&plain::without_numbers(text)).replace('\n', "\nnetroam: ");
     relay(format!("netroam: {text}\n").as_bytes());
 }
 
@@ -76,7 +76,7 @@ pub fn line(text: &str) {
 /// Those of write(2), but not that nobody reads any more.
 pub fn output(text: &str) -> io::Result<bool> {
     let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(plain_lines(text).as_bytes());
+    let written = stdout.write_all(plain_lines(&plain::without_numbers(text)).as_bytes());
     match written.and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         written => written.map(|()| true),

@@ -63,7 +63,8 @@ impl Survey {
             let Some((_, words)) = line.split_once(MARK) else {
                 continue;
             };
-            let (key, value) = words.trim_end().split_once(' ').unwrap_or((words, ""));
+            let words = words.trim_end();
+            let (key, value) = words.split_once(' ').unwrap_or((words, ""));
             let value = value.trim();
             match key {
                 "system" => value.clone_into(&mut survey.system),

@@ -130,10 +130,18 @@ impl Session {
             // Another terminal may know nothing of control mode; the session is the same.
             Mux::Tmux | Mux::TmuxControl => &["--context", "tmux"],
         };
-        let own = [&["watch"], mux, &["--take-over", "--session"]].concat();
+        let via = self.via.to_string();
+        let via: &[&str] = if self.via_configured {
+            &["--via", &via]
+        } else {
+            &[]
+        };
+        let own = [&["watch"], mux, via, &["--take-over", "--session"]].concat();
         let own = own.into_iter().chain([context.name.as_str()]);
-        let ssh = self.args.words_without(b"").into_iter();
-        let ssh = ssh.chain([self.args.destination.clone()]);
+        // The other terminal may be in another directory.
+        let here = std::env::current_dir().ok()?;
+        let ssh = self.args.from_anywhere(&here).words_without(b"");
+        let ssh = ssh.into_iter().chain([self.args.destination.clone()]);
         own.map(|word| Some(word.to_owned()))
             .chain(ssh.map(|word| word.into_string().ok()))
             .collect()

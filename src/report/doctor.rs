@@ -110,7 +110,17 @@ impl Style {
             || "netroam watch".to_owned(),
             |host| format!("netroam watch {}", plain(host)),
         );
+        // Only that it was not asked is a warning there.
+        let unasked = findings
+            .iter()
+            .any(|finding| finding.check == "answer" && finding.verdict == Verdict::Warning);
         match (count(Verdict::Wrong), count(Verdict::Warning)) {
+            (0, warnings) if unasked => {
+                let warnings = many(warnings, "warning", "warnings");
+                let line =
+                    format!("{watch} would wait now, and the host was not asked; {warnings}");
+                self.coloured(&line, 33) + "\n"
+            }
             (0, 0) => self.coloured(&format!("{watch} will work"), 32) + "\n",
             (0, 1) => self.coloured(&format!("{watch} will work; 1 warning"), 32) + "\n",
             (0, warnings) => {

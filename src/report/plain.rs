@@ -32,6 +32,27 @@ fn shown(char: char) -> char {
     }
 }
 
+/// The text without the numbers that Rust puts behind the system's words for an error: `No such file or directory (os error 2)`. They say nothing
+/// that the words do not, and nothing on systems that number them otherwise.
+pub(super) fn without_numbers(text: &str) -> String {
+    const BEGINS: &str = " (os error ";
+    let mut words = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(BEGINS) {
+        let (before, number) = rest.split_at(at);
+        words.push_str(before);
+        let after = &number[BEGINS.len()..];
+        rest = match after.split_once(')') {
+            Some((number, behind)) if number.parse::<i32>().is_ok() => behind,
+            Some(_) | None => {
+                words.push_str(BEGINS);
+                after
+            }
+        };
+    }
+    words + rest
+}
+
 /// Bytes as people write them.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain<'a>(pub &'a [u8]);
@@ -84,6 +105,21 @@ mod tests {
         assert_eq!(plain_lines("a\n\u{1b}b\n"), "a\n�b\n");
         // A C1 character as a single byte is no UTF-8.
         assert_eq!(Plain(b"\x9b2J\x1b[m").to_string(), "�2J�[m");
+    }
+
+    #[test]
+    fn an_error_is_words_and_no_number() {
+        for (text, expected) in [
+            (
+                "cannot open a: No such file or directory (os error 2): b",
+                "cannot open a: No such file or directory: b",
+            ),
+            ("x (os error 2)\ny (os error 13)\n", "x\ny\n"),
+            ("a (os error x) (os error 7)", "a (os error x)"),
+            ("cut off (os error 1", "cut off (os error 1"),
+        ] {
+            assert_eq!(without_numbers(text), expected);
+        }
     }
 
     proptest! {

@@ -6,7 +6,7 @@
 use std::{
     ffi::{OsStr, OsString},
     os::unix::ffi::{OsStrExt, OsStringExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use thiserror::Error;
@@ -152,6 +152,23 @@ impl Args {
     /// The file that the user wants ssh's log in (`-E`). netroam reads the log itself and writes there what ssh would have.
     pub fn log_file(&self) -> Option<PathBuf> {
         self.last(b'E').map(PathBuf::from)
+    }
+
+    /// The same as it means from any directory: the files that options name (`-E`, `-F`, `-i`, `-S`) by their whole path, below `here`.
+    #[must_use]
+    pub fn from_anywhere(&self, here: &Path) -> Self {
+        let mut args = self.clone();
+        for option in &mut args.options {
+            let Some(value) = &mut option.value else {
+                continue;
+            };
+            // ssh opens the first ones for `~` itself, and takes `none` for no file.
+            let as_it_is = value.as_bytes().starts_with(b"~") || *value == "none";
+            if b"EFiS".contains(&option.letter) && !as_it_is {
+                *value = here.join(&*value).into_os_string();
+            }
+        }
+        args
     }
 
     /// The options and the destination that another ssh of the same host needs, without those of the letters in `without`.

@@ -3,13 +3,18 @@
 use std::{
     fs,
     io::{Read as _, Write as _},
-    net::TcpListener,
-    os::unix::fs::PermissionsExt as _,
+    net::{TcpListener, TcpStream},
+    os::{
+        fd::AsFd as _,
+        unix::{fs::PermissionsExt as _, net::UnixStream},
+    },
     path::{Path, PathBuf},
     process::Stdio,
 };
 
+use netroam::connect::HandOver;
 use netroam_lab::{Lab, Mux, Net};
+use netroam_platform::{clock, handover};
 
 use super::support::{
     Home, NOBODY, SOON, as_nobody, assert_harmless, complaints, eventually, netroam,
@@ -30,6 +35,19 @@ try:
     print(repr(s.recv(4096)))
 except (BrokenPipeError, ConnectionResetError):
     print(repr(b''))
+";
+
+/// Fetches what is handed over at a socket, and prints how many bytes and descriptors that is.
+const FETCH: &str = "
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(10)
+s.connect(sys.argv[1])
+try:
+    data, descriptors, _, _ = socket.recv_fds(s, 4096, 4)
+    print(len(data), len(descriptors))
+except ConnectionResetError:
+    print(0, 0)
 ";
 
 /// Listens at a path, says so, greets as a guard does and as a netroam answers, and prints what it was sent.
@@ -87,6 +105,8 @@ fn a_running_netroam_and_a_guard_answer_their_own_user_alone() {
         .piped(&[netroam().to_str().unwrap(), "guard"], &[])
         .unwrap();
     guard.wait_for_stderr("guarding", SOON).unwrap();
+    // A directory that others can write to is none to hand connections over in: attached, it needs to no more.
+    terminal.wait_for_tick(clock::wall(), SOON).unwrap();
     let run = lab.dir().join("laptop/run/netroam");
     let mut control = PathBuf::new();
     eventually("the socket", || {
@@ -210,4 +230,27 @@ fn somebody_elses_guard_gets_no_connection() {
     assert!(log.contains("is another user's"), "{log}");
     listener.wait().unwrap();
     serving.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_is_handed_to_its_own_user_alone() {
+    let home = Home::new().opened();
+    let directory = home.path("handing-over");
+    let hand_over = HandOver::listen(&directory).unwrap();
+    open(&[&directory], hand_over.path());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let path = hand_over.path().to_owned();
+    let asking = tokio::task::spawn_blocking(move || {
+        let output = as_nobody(FETCH, &[&path]).wait_with_output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "0 0");
+        let channel = UnixStream::connect(&path).unwrap();
+        TcpStream::from(handover::receive(channel.as_fd()).unwrap())
+    });
+    let (given, fetched) = tokio::join!(hand_over.give(&socket), asking);
+    given.unwrap();
+    assert_eq!(
+        fetched.unwrap().peer_addr().unwrap(),
+        listener.local_addr().unwrap()
+    );
 }

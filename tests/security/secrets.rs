@@ -1,6 +1,6 @@
 //! What a person types to ssh is in nothing that netroam writes, runs or tells.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use netroam_lab::{Lab, Mux, Net, PASSWORD, Proc};
 
@@ -24,12 +24,8 @@ fn having(directory: &Path, secret: &[u8]) -> Vec<String> {
     found
 }
 
-#[test]
-fn a_password_is_in_no_log_no_journal_no_state_no_environment_and_on_no_command_line() {
-    let lab = Lab::builder()
-        .sshd("PasswordAuthentication yes")
-        .start()
-        .unwrap();
+/// Somebody answers ssh's question, in the first login and after a move, and what is typed is nowhere then but where it belongs.
+fn stays_secret(lab: &Lab, ssh_config: &str, options: &[&str], prompt: &str, secret: &str) {
     lab.arrive(Net::Home).unwrap();
     lab.start_session(Mux::Screen, "people", "bash").unwrap();
     let hooked = lab.home_dir().join("hooked");
@@ -40,11 +36,7 @@ fn a_password_is_in_no_log_no_journal_no_state_no_environment_and_on_no_command_
         format!("[defaults]\non-wait = '{hook}'\non-attached = '{hook}'\n"),
     )
     .unwrap();
-    let ssh_config = lab.ssh_config();
-    let (ssh_config, configuration) = (
-        ssh_config.to_str().unwrap(),
-        configuration.to_str().unwrap(),
-    );
+    let configuration = configuration.to_str().unwrap();
     let own = [
         "watch",
         "--log",
@@ -54,27 +46,19 @@ fn a_password_is_in_no_log_no_journal_no_state_no_environment_and_on_no_command_
         "--config",
         configuration,
     ];
-    let ssh = [
-        "-vvv",
-        "-E",
-        "/dev/null",
-        "-F",
-        ssh_config,
-        "-o",
-        "PubkeyAuthentication=no",
-        "work",
-    ];
+    let ssh = ["-vvv", "-E", "/dev/null", "-F", ssh_config];
+    let netroam = [netroam().to_str().unwrap()];
     let terminal = lab
-        .terminal(&[&[netroam().to_str().unwrap()], &own[..], &ssh].concat())
+        .terminal(&[&netroam, &own[..], &ssh, options, &["work"]].concat())
         .unwrap();
     let answer = |times: usize| {
         eventually("the question", || {
             String::from_utf8_lossy(&terminal.bytes())
-                .matches("password: ")
+                .matches(prompt)
                 .count()
                 == times
         });
-        terminal.type_keys(&format!("{PASSWORD}\r")).unwrap();
+        terminal.type_keys(&format!("{secret}\r")).unwrap();
         eventually("the session", || {
             fs::read_to_string(&hooked)
                 .unwrap_or_default()
@@ -84,8 +68,6 @@ fn a_password_is_in_no_log_no_journal_no_state_no_environment_and_on_no_command_
         });
     };
     answer(1);
-    // Longer than it takes for the context to be there for sure.
-    pause(3.0);
     // It waits for a person then, and tells the hooks so; what is typed before ssh asks is thrown away and kept nowhere.
     lab.move_to(Net::Cafe).unwrap();
     terminal
@@ -97,7 +79,7 @@ fn a_password_is_in_no_log_no_journal_no_state_no_environment_and_on_no_command_
                 .then_some(())
         })
         .unwrap();
-    terminal.type_keys(PASSWORD).unwrap();
+    terminal.type_keys(secret).unwrap();
     // What arrives together with something else is no key.
     pause(0.5);
     terminal.type_keys("\r").unwrap();
@@ -105,15 +87,15 @@ fn a_password_is_in_no_log_no_journal_no_state_no_environment_and_on_no_command_
 
     let hooks = fs::read_to_string(&hooked).unwrap();
     assert!(hooks.contains("NETROAM_EVENT=wait") && hooks.contains("NETROAM_EVENT=attached"));
-    let mut places = having(&lab.dir().join("laptop"), PASSWORD.as_bytes());
+    let mut places = having(&lab.dir().join("laptop"), secret.as_bytes());
     for process in Proc::below(terminal.pid()).unwrap() {
         for what in ["environ", "cmdline"] {
             let file = format!("/proc/{}/{what}", process.pid);
             // One that has ended meanwhile says nothing.
             let content = fs::read(&file).unwrap_or_default();
             if content
-                .windows(PASSWORD.len())
-                .any(|window| window == PASSWORD.as_bytes())
+                .windows(secret.len())
+                .any(|window| window == secret.as_bytes())
             {
                 places.push(file);
             }
@@ -122,8 +104,54 @@ fn a_password_is_in_no_log_no_journal_no_state_no_environment_and_on_no_command_
     assert_eq!(places, [""; 0]);
     let log = lab.home_dir().join(".local/state/netroam/netroam.log");
     let log = fs::read_to_string(log).unwrap();
-    assert!(
-        log.contains("TRACE") && log.contains("password"),
-        "it tells much, and of the question"
+    assert!(log.contains("TRACE"), "it tells much");
+}
+
+#[test]
+fn a_password_is_in_no_log_no_journal_no_state_no_environment_and_on_no_command_line() {
+    let lab = Lab::builder()
+        .sshd("PasswordAuthentication yes")
+        .start()
+        .unwrap();
+    let ssh_config = lab.ssh_config();
+    stays_secret(
+        &lab,
+        ssh_config.to_str().unwrap(),
+        &["-o", "PubkeyAuthentication=no"],
+        "password: ",
+        PASSWORD,
+    );
+}
+
+#[test]
+fn a_keys_passphrase_is_nowhere_either() {
+    const PASSPHRASE: &str = "only-for-this-test-7c1f";
+    let lab = Lab::new().unwrap();
+    let ssh_config = fs::read_to_string(lab.ssh_config()).unwrap();
+    let bare = ssh_config
+        .split_whitespace()
+        .find(|word| word.ends_with("/user_key"))
+        .unwrap();
+    // Not where secrets are looked for.
+    let locked = lab.dir().join("locked_key");
+    fs::copy(bare, &locked).unwrap();
+    let locking = Command::new("ssh-keygen")
+        .args(["-q", "-p", "-P", "", "-N", PASSPHRASE, "-f"])
+        .arg(&locked)
+        .status()
+        .unwrap();
+    assert!(locking.success());
+    let own_config = lab.dir().join("locked_config");
+    fs::write(
+        &own_config,
+        ssh_config.replace(bare, locked.to_str().unwrap()),
+    )
+    .unwrap();
+    stays_secret(
+        &lab,
+        own_config.to_str().unwrap(),
+        &[],
+        "Enter passphrase for key",
+        PASSPHRASE,
     );
 }

@@ -218,6 +218,10 @@ fn lines_are_broken_between_words_and_coloured_where_that_is_wanted() {
         "netroam watch gw1 will work; 1 warning\n"
     );
     assert_eq!(
+        PLAIN.closing(Some("gw1"), &[there::offline()]),
+        "netroam watch gw1 would wait now, and the host was not asked; 1 warning\n"
+    );
+    assert_eq!(
         PLAIN.closing(Some("gw1"), &all[..2]),
         "netroam watch gw1 will not work: 1 thing is wrong\n"
     );
