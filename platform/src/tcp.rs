@@ -299,6 +299,19 @@ mod tests {
             ..until_then
         };
         assert_eq!(answered(&writing, &since), Answer::Alive);
+        let one_byte = Health {
+            acknowledged: 138,
+            ..until_then
+        };
+        assert_eq!(answered(&writing, &one_byte), Answer::Alive);
+        // What had not left yet leaves after the question.
+        let unsent = Health {
+            unsent: 36,
+            undelivered: 71,
+            ..writing
+        };
+        assert_eq!(answered(&unsent, &until_then), Answer::Heard);
+        assert_eq!(answered(&unsent, &one_byte), Answer::Alive);
         let data = Health {
             received: 8,
             bytes_received: 30,

@@ -109,13 +109,20 @@ impl Past {
         let unanswered = health.map_or(Duration::ZERO, |health| self.unanswered(now, &health));
         if let Some(doubt) = &mut self.doubt {
             let answer = health.map(|health| (health, tcp::answered(&doubt.health, &health)));
-            let heard = matches!(answer, Some((_, Answer::Alive)));
-            // What was on its way when the doubt came has arrived, by whatever path: the next acknowledgement tells.
-            if let Some((health, Answer::Heard)) = answer
-                && health.unacknowledged == 0
-            {
-                doubt.health = health;
-            }
+            let heard = match answer {
+                Some((_, Answer::Alive)) => true,
+                Some((health, Answer::Heard)) => {
+                    let moved = matches!(doubt.reason, Reason::PathMoved { .. });
+                    // What was on its way when the path moved has arrived, by whatever path: the next acknowledgement tells.
+                    if moved && health.unacknowledged == 0 {
+                        doubt.health = health;
+                    }
+                    // Where the path is the same, any acknowledgement does.
+                    !moved && health.acknowledged > doubt.health.acknowledged
+                }
+                Some((_, Answer::Silent | Answer::Unsure | Answer::Untold | Answer::Ended))
+                | None => false,
+            };
             if unanswered >= PATIENCE {
                 return Verdict::Dead(Reason::Silent(Box::new(doubt.reason.clone())));
             }
@@ -316,6 +323,50 @@ mod tests {
         assert_eq!(
             past.judge(now(), &connection(IDLE), &home),
             Verdict::Doubtful(Reason::PathBack)
+        );
+    }
+
+    #[test]
+    fn what_was_on_its_way_removes_a_doubt_only_where_the_path_is_the_same() {
+        let home = look(&[HOME, CAFE], path("home0", HOME.1));
+        let moved = look(&[HOME, CAFE], path("cafe0", CAFE.1));
+        let cut = look(
+            &[HOME, CAFE],
+            Lookup::None(NoPath::NoCarrier("home0".into())),
+        );
+        let writing = Health {
+            unacknowledged: 1,
+            undelivered: 36,
+            ..IDLE
+        };
+        let arrived = Health {
+            acknowledged: IDLE.acknowledged + 36,
+            ..IDLE
+        };
+        let since = Health {
+            acknowledged: arrived.acknowledged + 36,
+            ..arrived
+        };
+        let mut past = Past::default();
+        assert_eq!(past.judge(now(), &connection(IDLE), &home), Verdict::Alive);
+        for health in [writing, arrived] {
+            let verdict = past.judge(now(), &connection(health), &moved);
+            assert!(matches!(verdict, Verdict::Doubtful(_)), "{verdict:?}");
+        }
+        assert_eq!(
+            past.judge(now(), &connection(since), &moved),
+            Verdict::Alive
+        );
+
+        let mut past = Past::default();
+        assert_eq!(past.judge(now(), &connection(IDLE), &home), Verdict::Alive);
+        let verdict = past.judge(now(), &connection(writing), &cut);
+        assert!(matches!(verdict, Verdict::Cut(_)));
+        let verdict = past.judge(now(), &connection(writing), &home);
+        assert_eq!(verdict, Verdict::Doubtful(Reason::PathBack));
+        assert_eq!(
+            past.judge(now(), &connection(arrived), &home),
+            Verdict::Alive
         );
     }
 

@@ -162,8 +162,9 @@ impl Args {
             let Some(value) = &mut option.value else {
                 continue;
             };
-            // ssh opens the first ones for `~` itself, and takes `none` for no file.
-            let as_it_is = value.as_bytes().starts_with(b"~") || *value == "none";
+            // What ssh expands by itself (TOKENS and ENVIRONMENT VARIABLES of ssh_config(5)), and its word for no file.
+            let expands = matches!(value.as_bytes().first(), Some(b'~' | b'%' | b'$'));
+            let as_it_is = expands || *value == "none";
             if b"EFiS".contains(&option.letter) && !as_it_is {
                 *value = here.join(&*value).into_os_string();
             }

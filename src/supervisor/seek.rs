@@ -243,7 +243,10 @@ impl Supervisor {
         if let Reach::Not(why) = self.reach()
             && matches!(self.phase, Phase::Seeking)
         {
-            self.cadence.stop();
+            // One that a failure of the same moment has put off stays planned: see below.
+            if busy || attempt.0 > self.refused {
+                self.cadence.stop();
+            }
             if self.wanted != Wanted::Anything {
                 if self.attempts.is_empty() {
                     self.without = false;
@@ -256,7 +259,10 @@ impl Supervisor {
                 .look
                 .as_ref()
                 .is_some_and(|look| look.snapshot.online());
-            if online && matches!(failure, Failure::Resolve(_) | Failure::NoSuchName(_)) {
+            if online
+                && attempt.0 > self.refused
+                && matches!(failure, Failure::Resolve(_) | Failure::NoSuchName(_))
+            {
                 self.cadence.refused(now, self.random.f64());
                 self.refused = self.dials;
             }

@@ -137,7 +137,7 @@ fn behind_a_tunnel_and_out_again() {
 
 #[test]
 fn what_was_on_its_way_when_the_path_moved_is_no_sign_of_life() {
-    let rtt = Duration::from_millis(300);
+    let rtt = Duration::from_millis(600);
     let lab = Lab::builder().rtt(rtt).start().unwrap();
     lab.arrive(Net::Home).unwrap();
     lab.start_probe(Mux::Screen, "probe").unwrap();

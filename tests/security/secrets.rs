@@ -24,8 +24,15 @@ fn having(directory: &Path, secret: &[u8]) -> Vec<String> {
     found
 }
 
-/// Somebody answers ssh's question, in the first login and after a move, and what is typed is nowhere then but where it belongs.
-fn stays_secret(lab: &Lab, ssh_config: &str, options: &[&str], prompt: &str, secret: &str) {
+/// Somebody answers ssh's question, in the first login and after a move, and what is typed is nowhere then but where it belongs; though the log tells much,
+/// as of what it is `told`.
+fn stays_secret(
+    lab: &Lab,
+    ssh_config: &str,
+    options: &[&str],
+    (prompt, secret): (&str, &str),
+    told: &str,
+) {
     lab.arrive(Net::Home).unwrap();
     lab.start_session(Mux::Screen, "people", "bash").unwrap();
     let hooked = lab.home_dir().join("hooked");
@@ -104,7 +111,7 @@ fn stays_secret(lab: &Lab, ssh_config: &str, options: &[&str], prompt: &str, sec
     assert_eq!(places, [""; 0]);
     let log = lab.home_dir().join(".local/state/netroam/netroam.log");
     let log = fs::read_to_string(log).unwrap();
-    assert!(log.contains("TRACE"), "it tells much");
+    assert!(log.contains("TRACE") && log.contains(told), "{log}");
 }
 
 #[test]
@@ -118,8 +125,8 @@ fn a_password_is_in_no_log_no_journal_no_state_no_environment_and_on_no_command_
         &lab,
         ssh_config.to_str().unwrap(),
         &["-o", "PubkeyAuthentication=no"],
-        "password: ",
-        PASSWORD,
+        ("password: ", PASSWORD),
+        "password",
     );
 }
 
@@ -151,7 +158,7 @@ fn a_keys_passphrase_is_nowhere_either() {
         &lab,
         own_config.to_str().unwrap(),
         &[],
-        "Enter passphrase for key",
-        PASSPHRASE,
+        ("Enter passphrase for key", PASSPHRASE),
+        "locked_key",
     );
 }

@@ -57,8 +57,9 @@ fn options_are_read_as_getopt_reads_them() {
 
 #[test]
 fn what_options_name_is_found_from_anywhere() {
-    let line = "-F conf -i keys/a -i /b -i ~/.ssh/c -S none -o User=x -l d h ls x";
-    let expected = "-F /w/conf -i /w/keys/a -i /b -i ~/.ssh/c -S none -o User=x -l d | h | ls x";
+    let line = "-F conf -i keys/a -i /b -i ~/.ssh/c -S %d/.ssh/%C -S none -o User=x -l d h ls x";
+    let expected =
+        "-F /w/conf -i /w/keys/a -i /b -i ~/.ssh/c -S %d/.ssh/%C -S none -o User=x -l d | h | ls x";
     assert_eq!(
         shown(&session(line).from_anywhere(Path::new("/w"))),
         expected

@@ -31,7 +31,7 @@ const USAGE: &str =
   --seconds how long a client waits for a tunnel, default 180, with --quick 30
   --jobs    so many labs beside each other, default 1: most of the time each waits
   --publish writes the tables into README.md and docs/measured.md, and docs/bench.svg
-  --from    measures nothing, and shows what an earlier run wrote; with its --runs and --jobs";
+  --from    measures nothing, and shows or publishes what an earlier run wrote";
 
 struct Choices {
     quick: bool,
@@ -179,7 +179,7 @@ fn run() -> Result<()> {
     let all = choices.from.as_ref().unwrap_or(&choices.out);
     println!("everything is in {}", all.display());
     if choices.publish {
-        publish::write(&report, &scenarios, &hows, &choices)?;
+        publish::write(&report, &scenarios, &hows)?;
     }
     let failed: usize = scenarios
         .iter()
@@ -208,7 +208,8 @@ struct Task<'a> {
 /// Does all of it, in its order, so many beside each other.
 fn measured(choices: &Choices, tasks: VecDeque<Task<'_>>) -> Result<Report> {
     let all = tasks.len();
-    let shared = Mutex::new((tasks, Report::default()));
+    let report = Report::on(publish::machine(choices)?);
+    let shared = Mutex::new((tasks, report));
     let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
     let work = || -> Result<()> {
         loop {

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::report::{Report, kernel};
+use super::report::Report;
 use super::scenario::Scenario;
 use super::trial::How;
 use super::{Choices, picture};
@@ -38,18 +38,13 @@ pub(super) struct Row {
 }
 
 /// Writes `README.md`, `docs/measured.md` and `docs/bench.svg`, below the current directory.
-pub(super) fn write(
-    report: &Report,
-    scenarios: &[&'static Scenario],
-    hows: &[How],
-    choices: &Choices,
-) -> Result<()> {
+pub(super) fn write(report: &Report, scenarios: &[&'static Scenario], hows: &[How]) -> Result<()> {
     let rows = rows(report, scenarios);
     ensure!(
         !rows.is_empty(),
         "nothing was measured that could be published"
     );
-    let machine = machine(choices)?;
+    let machine = &report.machine;
     replace(
         Path::new("README.md"),
         &(short(&rows) + &costs(report) + &format!("\n{machine}\n")),
@@ -172,12 +167,15 @@ fn line(cells: &[String]) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
-fn machine(choices: &Choices) -> Result<String> {
+/// On what is measured, and how, in a sentence.
+pub(super) fn machine(choices: &Choices) -> Result<String> {
     let cpus = fs::read_to_string("/proc/cpuinfo").context("cannot read /proc/cpuinfo")?;
     let model = cpus
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
         .map_or("unknown processor", |(_, name)| name.trim());
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")
+        .context("cannot read the kernel's release")?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let versions = [
         ("ssh", "-V"),
@@ -199,11 +197,11 @@ fn machine(choices: &Choices) -> Result<String> {
     .collect::<Vec<_>>();
     Ok(format!(
         "Medians of {} runs, {} labs at a time, on {cores} cores of {model}, Linux {}; {}. The base is a login by hand: \
-         `ssh -t HOST screen -d -R NAME`, started in the moment that the network is there. Bold: first, or within the noise of the first.",
+         `ssh -t HOST screen -d -R NAME`, started in the moment that the network is there. Bold: first, or within the noise of the first (the middle halves of the runs touch); by hand does not compete.",
         choices.runs,
         choices.jobs,
         // The rest is whoever built it.
-        kernel().split('-').next().unwrap_or_default(),
+        kernel.split(['-', '\n']).next().unwrap_or_default(),
         versions.join(", ")
     ))
 }

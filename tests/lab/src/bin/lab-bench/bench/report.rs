@@ -12,8 +12,10 @@ use super::spread::Spread;
 use super::trial::How;
 
 /// What has been measured so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Report {
+    /// On what it was measured, in a sentence.
+    pub(crate) machine: String,
     runs: Vec<Run>,
 }
 
@@ -26,6 +28,14 @@ struct Run {
 }
 
 impl Report {
+    /// Nothing yet.
+    pub(crate) fn on(machine: String) -> Self {
+        Self {
+            machine,
+            runs: Vec::new(),
+        }
+    }
+
     pub(crate) fn add(
         &mut self,
         scenario: &'static str,
@@ -139,7 +149,8 @@ impl Report {
             .with_context(|| format!("cannot read {}", file.display()))?;
         let all: Value =
             serde_json::from_str(&text).with_context(|| format!("in {}", file.display()))?;
-        let mut report = Self::default();
+        let machine = all["machine"].as_str();
+        let mut report = Self::on(machine.context("it does not say on what machine")?.into());
         for run in all["runs"].as_array().into_iter().flatten() {
             let scenario = scenarios
                 .iter()
@@ -153,8 +164,14 @@ impl Report {
                 None => Ok(scenario
                     .metrics
                     .iter()
-                    .map(|metric| run[key(metric)].as_f64())
-                    .collect()),
+                    .map(|metric| {
+                        let name = key(metric);
+                        let value = run
+                            .get(&name)
+                            .with_context(|| format!("a run of {} without {name}", scenario.name));
+                        value.map(Value::as_f64)
+                    })
+                    .collect::<Result<_>>()?),
             };
             report.runs.push(Run {
                 scenario: scenario.name,
@@ -169,7 +186,7 @@ impl Report {
     /// Writes every single value.
     pub(crate) fn write(&self, file: &Path, seed: u64) -> Result<()> {
         let runs: Vec<Value> = self.runs.iter().map(Run::json).collect();
-        let all = json!({ "kernel": kernel(), "seed": seed, "runs": runs });
+        let all = json!({ "machine": self.machine, "seed": seed, "runs": runs });
         std::fs::write(file, format!("{all:#}\n"))
             .with_context(|| format!("cannot write {}", file.display()))
     }
@@ -214,11 +231,4 @@ fn key(metric: &Metric) -> String {
     format!("{} {}", metric.name, metric.unit)
         .trim_end()
         .replace([' ', '-'], "_")
-}
-
-pub(super) fn kernel() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/osrelease")
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
 }
