@@ -1,7 +1,8 @@
-//! Runs whose path leads through a tunnel.
+//! Runs whose path is there and carries nothing.
 //!
 //! A tunnel of the kind that stays (an overlay network, a VPN that keeps its interface) is there while the network under it is gone, and for a
-//! while after that is back. The kernel then has a path that carries nothing. A connection through it lives on, if it is let.
+//! while after that is back. The kernel then has a path that carries nothing. A connection through it lives on, if it is let. So is a link, for the
+//! moment after it is back.
 
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ use super::{
 /// is asked, and says with its silence that the session is lost.
 pub(super) const HOLD: Duration = Duration::from_secs(20);
 
-/// How long a session with a context may look frozen because its tunnel does not carry: an overlay network finds its way again in a second
-/// or two; a VPN that has to be logged into does not.
+/// How long a session with a context may look frozen because its path does not carry: the first packets over a link that is back are often lost,
+/// and sent again after a second (ARP, TCP); an overlay network finds its way again in a second or two; a VPN that has to be logged into does not.
 const UNHEARD: Duration = Duration::from_secs(5);
 
 impl Run {
@@ -60,8 +61,8 @@ impl Supervisor {
         }
     }
 
-    /// Whether silence may be the tunnel's, which is as it was but does not carry anything yet. Then the run is asked again when a
-    /// connection through it succeeds.
+    /// Whether silence may be the path's, which is as it was but does not carry anything yet: a tunnel's that waits for the other end, a link's whose
+    /// first packets are lost. Then the run is asked again when a connection over it succeeds; before, nothing could take its place.
     pub(super) fn may_yet_carry(&mut self, now: Time) -> bool {
         let again = self.settings.again;
         let dialling = self.settings.dialler == Dialler::Ours && again != Again::Never;
@@ -69,7 +70,8 @@ impl Supervisor {
         let (Phase::Running(run), Some(look)) = (&mut self.phase, &self.look) else {
             return false;
         };
-        let same_tunnel = run.path.as_ref().is_some_and(|path| path.tunnel)
+        let through_tunnel = run.path.as_ref().is_some_and(|path| path.tunnel);
+        let same_path = run.path.is_some()
             && run
                 .connection
                 .as_ref()
@@ -77,10 +79,16 @@ impl Supervisor {
         let State::Doubtful { reason, .. } = &run.state else {
             return false;
         };
-        if !same_tunnel || !unproven || matches!(reason, Reason::Adrift(_)) {
+        if !same_path || !unproven || matches!(reason, Reason::Adrift(_)) {
             return false;
         }
-        run.state = if dialling && run.authenticated.is_some() {
+        let replaceable = dialling && run.authenticated.is_some();
+        // Where nothing keeps the work it was given longer already.
+        let costs_little = replaceable && again == Again::Attach;
+        if !(through_tunnel || costs_little) {
+            return false;
+        }
+        run.state = if replaceable {
             State::Unheard {
                 reason: reason.clone(),
                 until: (again == Again::Attach).then(|| now + UNHEARD),
@@ -92,7 +100,7 @@ impl Supervisor {
         true
     }
 
-    /// The tunnel did not carry anything in time.
+    /// The path did not carry anything in time.
     pub(super) fn give_up_unheard_if_due(&mut self, now: Time) {
         if let Phase::Running(run) = &self.phase
             && let State::Unheard {
@@ -106,7 +114,7 @@ impl Supervisor {
         }
     }
 
-    /// The tunnel carries again: what was asked in vain is asked once more.
+    /// The path carries again: what was asked in vain is asked once more.
     pub(super) fn ask_unheard(&mut self) {
         if let Phase::Running(run) = &mut self.phase
             && let State::Unheard { reason, .. } = &run.state

@@ -59,7 +59,7 @@ pub(super) enum State {
         reason: Reason,
         asked: Option<Path>,
     },
-    /// Asked in vain, through a tunnel that may not carry anything yet; to be asked again when it does, until then, or for as long as it takes.
+    /// Asked in vain, over a path that may not carry anything yet; to be asked again when it does, until then, or for as long as it takes.
     Unheard {
         reason: Reason,
         until: Option<Time>,

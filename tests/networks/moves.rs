@@ -154,6 +154,27 @@ fn what_was_on_its_way_when_the_path_moved_is_no_sign_of_life() {
 }
 
 #[test]
+fn a_link_that_is_back_and_carries_nothing_at_first_costs_nothing() {
+    let lab = Lab::new().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    let terminal = attached(&lab, "work4", Mux::Screen);
+    let first = own(&terminal);
+    // Before, or the router would hand on later what it was about to.
+    lab.silence(Net::Home).unwrap();
+    lab.link_down(Net::Home).unwrap();
+    pause(1.0);
+    lab.link_up(Net::Home).unwrap();
+    // Longer than an answer is waited for.
+    pause(0.7);
+    lab.unsilence(Net::Home).unwrap();
+    ticking(&terminal, clock::wall());
+    // What was dialled meanwhile is given up by then.
+    pause(1.5);
+    assert_eq!(own(&terminal), first);
+    assert_eq!(lab.server().connections().authenticated, 1);
+}
+
+#[test]
 fn a_router_that_drops_everything_is_found_out_by_the_kernel() {
     let lab = Lab::new().unwrap();
     lab.arrive(Net::Home).unwrap();

@@ -287,14 +287,17 @@ impl Books {
             Answer::Silent => false,
             Answer::Unaskable => !(live.moved && attach),
         };
-        let same_tunnel = live.well.as_ref().is_some_and(|well| well.tunnel) && path == live.well;
+        let through_tunnel = live.well.as_ref().is_some_and(|well| well.tunnel);
+        let replaceable = dialling && live.authenticated.is_some();
+        let may_yet_carry =
+            live.well.is_some() && path == live.well && (through_tunnel || replaceable && attach);
         if yes {
             live.well = path;
             live.grounded = look.is_some_and(|look| look.snapshot.grounded());
             live.calm();
-        } else if answer == Answer::Silent && same_tunnel && unproven && !live.afloat {
+        } else if answer == Answer::Silent && may_yet_carry && unproven && !live.afloat {
             live.calm();
-            live.unheard = dialling && live.authenticated.is_some();
+            live.unheard = replaceable;
             live.no = true;
         } else {
             live.no = true;
