@@ -84,12 +84,24 @@ pub(crate) fn pause(seconds: f64) {
     std::thread::sleep(Duration::from_secs_f64(seconds));
 }
 
-/// Types a command until it is answered: while a session is being attached, what is typed is thrown away, by netroam or by screen.
+/// Types a command until it is answered: while a session is being attached, what is typed is thrown away, by netroam or by screen. A number is an
+/// answer on a line of its own only: netroam's own lines have numbers too.
 pub(crate) fn answered(terminal: &Terminal, command: &str, answer: &str) {
+    let number = answer.bytes().all(|byte| byte.is_ascii_digit());
+    let there = |screen: &str| {
+        if number {
+            screen.lines().any(|line| line.trim_end() == answer)
+        } else {
+            screen.contains(answer)
+        }
+    };
     let deadline = clock::now() + SOON;
     loop {
         terminal.type_keys(&format!("{command}\r")).unwrap();
-        match terminal.wait_for_text(answer, Duration::from_secs(1)) {
+        let found = terminal.wait_until(Duration::from_secs(1), answer, |parser| {
+            there(&parser.screen().contents()).then_some(())
+        });
+        match found {
             Ok(()) => return,
             Err(error) => assert!(clock::now() < deadline, "{command}: {error:#}"),
         }
