@@ -35,6 +35,8 @@ pub(super) struct Kept {
     shared: Shared,
     up: Piped,
     netroam: PathBuf,
+    /// How often the -R was not there.
+    without: u32,
 }
 
 impl Kept {
@@ -71,6 +73,7 @@ impl Kept {
             shared: Shared::start(lab, netroam)?,
             up,
             netroam: netroam.to_owned(),
+            without: 0,
         };
         kept.check(lab, 0)?;
         Ok(kept)
@@ -94,7 +97,8 @@ impl Kept {
                 "nothing comes through -L {port}"
             );
         }
-        let script = format!("exec 3<>/dev/tcp/127.0.0.1/{REMOTE_PORT} && head -c 7 <&3");
+        // The sshd of the connection before may still take it, and say nothing.
+        let script = format!("exec 3<>/dev/tcp/127.0.0.1/{REMOTE_PORT} && timeout 2 head -c 7 <&3");
         eventually("-R to work", || {
             // The port may be in the hands of the connection before for another moment.
             let said = lab
@@ -102,8 +106,25 @@ impl Kept {
                 .node()
                 .sh(&format!("bash -c '{script}' || true"));
             Ok(said?.trim() == "SSH-2.0")
-        })?;
+        })
+        .or_else(|error| self.named(error))?;
         Ok(taken)
+    }
+
+    /// A port that stays in other hands than netroam's is the server's to free (docs/forwards.md): then netroam has said so.
+    fn named(&mut self, error: anyhow::Error) -> Result<()> {
+        let said = self.up.stderr();
+        ensure!(
+            said.contains("is not to be had on the host"),
+            "{error:#}, and netroam does not say why: {said}"
+        );
+        self.without += 1;
+        Ok(())
+    }
+
+    /// How often the -R was not there.
+    pub(super) fn without(&self) -> u32 {
+        self.without
     }
 
     /// Waits until netroam says of each session that it is attached, and none of them is about to be replaced.
