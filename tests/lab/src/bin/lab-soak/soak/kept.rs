@@ -107,12 +107,12 @@ impl Kept {
                 .sh(&format!("bash -c '{script}' || true"));
             Ok(said?.trim() == "SSH-2.0")
         })
-        .or_else(|error| self.named(error))?;
+        .or_else(|error| self.named(&error))?;
         Ok(taken)
     }
 
     /// A port that stays in other hands than netroam's is the server's to free (docs/forwards.md): then netroam has said so.
-    fn named(&mut self, error: anyhow::Error) -> Result<()> {
+    fn named(&mut self, error: &anyhow::Error) -> Result<()> {
         let said = self.up.stderr();
         ensure!(
             said.contains("is not to be had on the host"),
