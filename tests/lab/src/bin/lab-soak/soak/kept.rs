@@ -35,8 +35,6 @@ pub(super) struct Kept {
     shared: Shared,
     up: Piped,
     netroam: PathBuf,
-    /// How often the -R was not there.
-    without: u32,
 }
 
 impl Kept {
@@ -73,7 +71,6 @@ impl Kept {
             shared: Shared::start(lab, netroam)?,
             up,
             netroam: netroam.to_owned(),
-            without: 0,
         };
         kept.check(lab, 0)?;
         Ok(kept)
@@ -106,25 +103,8 @@ impl Kept {
                 .node()
                 .sh(&format!("bash -c '{script}' || true"));
             Ok(said?.trim() == "SSH-2.0")
-        })
-        .or_else(|error| self.named(&error))?;
+        })?;
         Ok(taken)
-    }
-
-    /// A port that stays in other hands than netroam's is the server's to free (docs/forwards.md): then netroam has said so.
-    fn named(&mut self, error: &anyhow::Error) -> Result<()> {
-        let said = self.up.stderr();
-        ensure!(
-            said.contains("is not to be had on the host"),
-            "{error:#}, and netroam does not say why: {said}"
-        );
-        self.without += 1;
-        Ok(())
-    }
-
-    /// How often the -R was not there.
-    pub(super) fn without(&self) -> u32 {
-        self.without
     }
 
     /// Waits until netroam says of each session that it is attached, and none of them is about to be replaced.

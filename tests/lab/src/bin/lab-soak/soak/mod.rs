@@ -78,10 +78,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(choices: &Choices) -> Result<()> {
-    // A -R whose path goes in the moment between its login and netroam's note of which sshd has the port is only the server's to free (docs/forwards.md).
-    let lab = Lab::builder()
-        .sshd("ClientAliveInterval 5\nClientAliveCountMax 3")
-        .start()?;
+    let lab = Lab::new()?;
     lab.arrive(Net::Home)?;
     let mut kept = Kept::start(&lab, &std::path::absolute(&choices.netroam)?)?;
     let mut rng = fastrand::Rng::with_seed(choices.seed);
@@ -110,7 +107,6 @@ fn run(choices: &Choices) -> Result<()> {
         }
     }
     eprint!("\r\x1b[K");
-    let without = kept.without();
     let lines = kept.end(&lab)?;
     back.sort_by(f64::total_cmp);
     let minutes = begun.elapsed().as_secs_f64() / 60.0;
@@ -121,10 +117,6 @@ fn run(choices: &Choices) -> Result<()> {
         choices.seed,
         back[back.len() / 2],
         back[back.len() - 1],
-    );
-    println!(
-        "the -R was missing at {without} of {} looks, and netroam said so",
-        back.len()
     );
     let connections = lab.server().connections();
     println!(
