@@ -116,6 +116,7 @@ mod tests {
     use std::{
         fs::File,
         io::{Read as _, Write as _},
+        net::Shutdown,
         os::{fd::AsFd as _, unix::net::UnixStream},
     };
 
@@ -174,7 +175,8 @@ mod tests {
             io::ErrorKind::InvalidData
         );
         assert_eq!(reader.read(&mut [0]).unwrap(), 0, "all are closed");
-        drop(ours);
+        // Not dropped: a child that another test is just starting has the descriptor until it runs its program.
+        ours.shutdown(Shutdown::Both).unwrap();
         assert_eq!(
             receive(theirs.as_fd()).unwrap_err().kind(),
             io::ErrorKind::UnexpectedEof
