@@ -4,7 +4,10 @@
 
 use std::path::Path;
 
-use super::bootstrap::{HERE, STARTED, Token, reads_the_same_everywhere};
+use super::{
+    Name,
+    bootstrap::{HERE, STARTED, Token, reads_the_same_everywhere},
+};
 use crate::ssh::Forward;
 
 /// Whose connection it is, and what may be left of its last one.
@@ -20,11 +23,7 @@ impl Stale {
     pub fn new(laptop: &str, forwards: &[Forward]) -> Self {
         let words: String = forwards.iter().flat_map(Forward::words).collect();
         Self {
-            name: format!(
-                "{}-{:08x}",
-                super::Name::of_host(laptop),
-                hash(words.as_bytes())
-            ),
+            name: format!("{}-{:08x}", Name::of_host(laptop), hash(words.as_bytes())),
             token: Token::random(),
         }
     }
@@ -35,6 +34,11 @@ impl Stale {
     pub fn replace(&self, sockets: &[&Path]) -> String {
         command(&format!("{} {}", self.name, self.token), sockets)
     }
+}
+
+/// Waits until the context's own command has noted whose this connection is, if it can.
+pub fn noted(context: &Name) -> String {
+    format!("exec sh -c '{}' netroam {context}", NOTED.join(" "))
 }
 
 /// Removes such sockets alone, where the context's own command sees to the rest.
@@ -83,6 +87,16 @@ const BODY: &[&str] = &[
 ];
 
 const _: () = reads_the_same_everywhere(BODY);
+
+/// The file is that of [`super::bootstrap`], whose command begins at the same time as this one.
+const NOTED: &[&str] = &[
+    HERE,
+    "f=$HOME/.ssh/netroam-$i-$1.owner; j=0;",
+    "while [ $j -lt 20 ]; do p=; { read o p t < \"$f\"; } 2>/dev/null; [ \"$p\" = $PPID ] && exit 0;",
+    "sleep 0.1 2>/dev/null || sleep 1; j=$((j+1)); done; exit 0",
+];
+
+const _: () = reads_the_same_everywhere(NOTED);
 
 #[cfg(test)]
 mod tests {

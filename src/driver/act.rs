@@ -167,16 +167,19 @@ impl Driver {
             );
         }
         let attach = self.session.attach_command(purpose);
+        let again = purpose != Purpose::Open;
+        let (late, note) = self.keep_forwards(again);
         let plan = super::run::Plan {
             id,
             socket: socket.map(|dialled| dialled.socket),
             unattended: !questions,
             attach,
-            again: purpose != Purpose::Open,
+            again,
             terminal: self.terminal.is_some(),
             heard: self.waiting.is_some(),
             chained: self.is_chained(),
-            stale: self.stale.clone(),
+            late,
+            note,
         };
         match LiveRun::start(&self.session, &self.dir, plan, &self.messages) {
             Ok(run) => {
@@ -362,7 +365,7 @@ impl Driver {
                         self.take_terminal(false);
                     }
                     Message::Said(bytes) => self.said(&bytes),
-                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) | Message::Chain(..) | Message::ForwardGranted(_) | Message::Mute(..) | Message::Forward(..) | Message::Admitted(_) => {}
+                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) | Message::Chain(..) | Message::ForwardAnswered { .. } | Message::Forced | Message::Mute(..) | Message::Forward(..) | Message::Admitted(_) => {}
                 },
                 () = super::until(Some(deadline)), if self.runs.values().any(|run| run.kill_at.is_some()) => {
                     for run in self.runs.values_mut() {

@@ -61,6 +61,7 @@ impl Forwards {
         match &line.event {
             Some(LogEvent::Authenticated) => self.tell(Heard::Authenticated),
             Some(LogEvent::SessionStarted) => {
+                self.tell(Heard::Started);
                 self.started = true;
                 self.listening = None;
             }
@@ -241,8 +242,12 @@ impl Ear {
             if event == LogEvent::Authenticated {
                 report_to(&self.messages, Message::Authenticated(self.id));
             }
-            if let LogEvent::Listens { granted: true, .. } = event {
-                report_to(&self.messages, Message::ForwardGranted(self.id));
+            if let LogEvent::Listens { granted, .. } = event {
+                let run = self.id;
+                report_to(&self.messages, Message::ForwardAnswered { run, granted });
+            }
+            if event == LogEvent::ForcedCommand {
+                report_to(&self.messages, Message::Forced);
             }
             if let LogEvent::Connecting(address) = event {
                 report_to(

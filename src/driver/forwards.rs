@@ -1,7 +1,9 @@
-//! The forwards of one run: what was refused when it logged in is asked for again until it is there.
+//! The forwards of one run: what is not there is asked for until it is.
 //!
 //! A session is never given up for a forward, unless the user wants that (`ExitOnForwardFailure`). Our own stale server side is ended first:
-//! by the context's command, or, where there is no context, by one that runs beside the session.
+//! by the context's command, or, where there is no context, by one that runs beside the session. Both know it by a note that the run before
+//! has left on the host. So a reconnect leaves its note before the server listens for it: a run that is lost in between holds nothing that the
+//! next one cannot free.
 
 use std::{
     collections::VecDeque,
@@ -47,11 +49,24 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the command on the host may take. It waits at most 2 s for our stale sshd to go.
 const COMMAND: Duration = Duration::from_secs(10);
 
+/// Whether the host runs what it is asked to, beside the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beside {
+    /// No run has had an answer of the server's yet.
+    Unknown,
+    /// It does.
+    Runs,
+    /// It runs a command of its own instead, which it is not to be made to.
+    Forced,
+}
+
 /// What the log of a run says.
 #[derive(Debug)]
 pub(super) enum Heard {
     /// The run is logged in.
     Authenticated,
+    /// It has asked for all that is on its command line, and can be asked itself.
+    Started,
     /// The server runs another command than it is asked to.
     Forced,
     /// The server has answered for a remote forward.
@@ -76,8 +91,10 @@ pub enum Outcome {
 pub(super) struct Keep {
     /// An earlier run of this session had the forwards.
     pub(super) again: bool,
-    /// What ends our stale server side; `None` where the context's command does.
-    pub(super) stale: Option<Stale>,
+    /// ssh does not ask for them when it logs in.
+    pub(super) late: bool,
+    /// The command after which the host knows whose connection this is; `None` where the context's command sees to that.
+    pub(super) note: Option<String>,
     /// The user wants no connection that is without one, and ssh was told otherwise.
     pub(super) strict: bool,
 }
@@ -119,8 +136,19 @@ impl Keep {
 #[derive(Debug)]
 struct Missing {
     forward: Forward,
+    /// ssh does not take it for one that is there.
     forgotten: bool,
     said: bool,
+}
+
+impl Missing {
+    fn new(forward: Forward, forgotten: bool) -> Self {
+        Self {
+            forward,
+            forgotten,
+            said: false,
+        }
+    }
 }
 
 impl Keeper {
@@ -128,7 +156,7 @@ impl Keeper {
     async fn keep(self, mut heard: mpsc::UnboundedReceiver<Heard>) {
         let mut missing: VecDeque<Missing> = VecDeque::new();
         let mut forced = false;
-        let mut replaced = self.how.stale.is_none();
+        let mut noted = self.how.note.is_none();
         let mut since = None;
         let mut tries = 0;
         loop {
@@ -149,19 +177,26 @@ impl Keeper {
                 None => return,
                 Some(Heard::Authenticated) => since = Some(clock::now()),
                 Some(Heard::Forced) => forced = true,
-                Some(Heard::Answered) if replaced || forced => {}
+                Some(Heard::Started) if !self.how.late => {}
+                Some(Heard::Started) => {
+                    let since = since.unwrap_or(clock::now());
+                    missing.extend(self.asked_late(Side::Local));
+                    self.ask(&mut missing, forced, since).await;
+                    if !forced {
+                        self.note().await;
+                    }
+                    missing.extend(self.asked_late(Side::Remote));
+                    tries = 0;
+                }
+                Some(Heard::Answered) if self.how.late || noted || forced => {}
                 Some(Heard::Answered) => {
-                    replaced = true;
-                    self.replace().await;
+                    noted = true;
+                    self.note().await;
                     tries = 0;
                 }
                 Some(Heard::Refused(forward)) => {
                     tracing::info!(run = self.run.0, %forward, "a forward is refused");
-                    missing.push_back(Missing {
-                        forward,
-                        forgotten: false,
-                        said: false,
-                    });
+                    missing.push_back(Missing::new(forward, false));
                 }
             }
         }
@@ -185,6 +220,11 @@ impl Keeper {
             match self.ask_one(&mut one).await {
                 Ok(()) => {
                     tracing::info!(run = self.run.0, forward = %one.forward, "a forward is back");
+                    if one.forward.side == Side::Remote {
+                        let granted = true;
+                        let run = self.run;
+                        report_to(&self.messages, Message::ForwardAnswered { run, granted });
+                    }
                     if one.said {
                         self.tell(&one.forward, Outcome::Back);
                     }
@@ -229,13 +269,17 @@ impl Keeper {
         }
     }
 
-    /// Ends our stale server side.
-    async fn replace(&self) {
-        if let Some(stale) = &self.how.stale {
-            let sockets = self.forwards.iter();
-            let sockets = sockets.filter(|forward| forward.side == Side::Remote && self.how.again);
-            let sockets: Vec<_> = sockets.filter_map(Forward::socket).collect();
-            self.run(stale.replace(&sockets)).await;
+    /// Those for which this side listens, as far as ssh has not been asked for them.
+    fn asked_late(&self, side: Side) -> impl Iterator<Item = Missing> {
+        let forwards = self.forwards.iter();
+        let forwards = forwards.filter(move |forward| forward.side == side);
+        forwards.map(|forward| Missing::new(forward.clone(), true))
+    }
+
+    /// Leaves the note, and ends our stale server side where no context's command does.
+    async fn note(&self) {
+        if let Some(command) = &self.how.note {
+            self.run(command.clone()).await;
         }
     }
 
@@ -257,6 +301,34 @@ impl Keeper {
 }
 
 impl Driver {
+    /// How the forwards of a run are asked for.
+    pub(super) fn keep_forwards(&self, again: bool) -> (bool, Option<String>) {
+        let late = again && self.beside == Beside::Runs && any_on(&self.session, Side::Remote);
+        let note = match (&self.session.context, &self.stale) {
+            (Some(context), _) => late.then(|| stale::noted(&context.name)),
+            (None, stale) => stale.as_ref().map(|stale| {
+                let sockets = self.session.config.forwards.iter();
+                let sockets = sockets.filter(|forward| forward.side == Side::Remote && again);
+                let sockets: Vec<_> = sockets.filter_map(Forward::socket).collect();
+                stale.replace(&sockets)
+            }),
+        };
+        (late, note)
+    }
+
+    /// The server has answered for a remote forward of a run.
+    pub(super) fn forward_answered(&mut self, run: RunId, granted: bool) {
+        if self.beside == Beside::Unknown {
+            self.beside = Beside::Runs;
+        }
+        if granted {
+            if let Some(live) = self.runs.get_mut(&run) {
+                live.granted += 1;
+            }
+            self.go_to_background_with(run);
+        }
+    }
+
     /// While a run owns the terminal nothing is drawn over what it shows; without a command or a shell, it shows nothing.
     pub(super) fn forward(&mut self, run: RunId, forward: &Forward, outcome: Outcome) {
         let Some(ssh) = self.runs.get_mut(&run) else {

@@ -125,6 +125,7 @@ pub(super) async fn keep_in(session: Session, around: Around) -> (Exit, control:
         status: around.status,
         dir: around.dir,
         stale: forwards::stale(&session),
+        beside: forwards::Beside::Unknown,
         resolver: around.resolver,
         terminal,
         keys: None,

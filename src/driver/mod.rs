@@ -75,6 +75,7 @@ use crate::{
 use account::Account;
 use background::Waiting;
 use chain::Chain;
+use forwards::Beside;
 use orders::Order;
 use run::LiveRun;
 use sight::{Changed, Sight};
@@ -102,8 +103,13 @@ enum Message {
     Mute(RunId, String),
     /// What the run's ssh has started to reach the host.
     Chain(RunId, Chain),
-    /// The server listens for a forward of this run.
-    ForwardGranted(RunId),
+    /// The server has answered for a remote forward of this run: whether it listens.
+    ForwardAnswered {
+        run: RunId,
+        granted: bool,
+    },
+    /// The host runs another command than it is asked to.
+    Forced,
     /// What became of a forward of this run.
     Forward(RunId, Forward, Outcome),
     /// What ssh wrote for the user.
@@ -128,6 +134,7 @@ struct Driver {
     dir: RunDir,
     /// What ends our own stale server side, where no context's command does and the server listens for us.
     stale: Option<Stale>,
+    beside: Beside,
     resolver: Arc<Resolver>,
     runs: BTreeMap<RunId, LiveRun>,
     /// What is left of runs that are over, and is about to end.
@@ -265,7 +272,8 @@ impl Driver {
                 let why = format!("the monitoring ports are silent: {why}");
                 self.tell(Input::Mute { run, why });
             }
-            Message::ForwardGranted(run) => self.forward_granted(run),
+            Message::ForwardAnswered { run, granted } => self.forward_answered(run, granted),
+            Message::Forced => self.beside = Beside::Forced,
             Message::Forward(run, forward, outcome) => self.forward(run, &forward, outcome),
             Message::Said(bytes) => self.said(&bytes),
             Message::Over(run, ending) => self.over(run, ending),

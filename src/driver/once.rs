@@ -161,7 +161,8 @@ impl<S: FnMut(&Status)> Dialling<S> {
             | Message::KeyExchanged(_)
             | Message::Authenticated(_)
             | Message::Chain(..)
-            | Message::ForwardGranted(_)
+            | Message::ForwardAnswered { .. }
+            | Message::Forced
             | Message::Mute(..)
             | Message::Admitted(_)
             | Message::Forward(..)

@@ -29,6 +29,17 @@ const ALIVE_INTERVAL_ALONE: u32 = 15;
 /// netroam when it shows ssh's log, `-M` and `-S` would let a master swallow the run, and with `-f` it is netroam that goes to the background.
 const OURS: &[u8] = b"EfqMS";
 
+/// Who asks for the forwards of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forwards {
+    /// ssh, by the user's rules.
+    Asked,
+    /// ssh, and netroam for those that are refused.
+    Kept,
+    /// netroam alone, when their time has come.
+    Late,
+}
+
 /// One run of ssh.
 #[derive(Clone, Copy, Debug)]
 pub struct Run<'a> {
@@ -46,8 +57,8 @@ pub struct Run<'a> {
     pub attach: Option<&'a str>,
     /// Where netroam can ask for what the run did not get when it logged in.
     pub master: Option<&'a Master>,
-    /// netroam itself sees to the forwards that are refused.
-    pub forwards_kept: bool,
+    /// What becomes of the forwards.
+    pub forwards: Forwards,
 }
 
 impl Run<'_> {
@@ -74,8 +85,11 @@ impl Run<'_> {
             keyword("ForkAfterAuthentication=no".into());
             keyword("StdinNull=yes".into());
         }
-        if self.forwards_kept {
+        if self.forwards != Forwards::Asked {
             keyword("ExitOnForwardFailure=no".into());
+        }
+        if self.forwards == Forwards::Late {
+            keyword("ClearAllForwardings=yes".into());
         }
         if self.unattended {
             keyword("BatchMode=yes".into());
@@ -168,7 +182,7 @@ mod tests {
             handover: false,
             attach: None,
             master: None,
-            forwards_kept: false,
+            forwards: Forwards::Asked,
         };
         change(&mut run);
         run.argv().join(OsStr::new(" ")).into_string().unwrap()
@@ -213,7 +227,7 @@ mod tests {
             handover: true,
             attach: Some("exec sh"),
             master: None,
-            forwards_kept: false,
+            forwards: Forwards::Asked,
         };
         let output = Command::new("ssh")
             .arg("-G")
@@ -266,7 +280,7 @@ mod tests {
             handover: true,
             attach: None,
             master: None,
-            forwards_kept: false,
+            forwards: Forwards::Asked,
         };
         for shell in ["bash", "zsh", "fish", "dash", "tcsh"] {
             fs::write(&said, "").unwrap();

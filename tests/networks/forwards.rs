@@ -237,6 +237,48 @@ fn a_tunnel_gets_its_port_back_from_its_own_stale_server_side_and_from_nobody_el
     piped.wait_exit(SOON).unwrap();
 }
 
+/// A second path is lost when its run has logged in, and before the host knows whose connection that is. `tunnel` has the forward by now.
+fn lost_before_it_is_known(lab: &Lab) {
+    let home = lab.server().home_of("dev");
+    pause(3.0);
+    lab.leave(Net::Home).unwrap();
+    lab.server().kill_sessions().unwrap();
+    // sshd runs this before any command, and before the context's.
+    fs::create_dir_all(home.join(".ssh")).unwrap();
+    fs::write(home.join(".ssh/rc"), "[ -e hold ] && exec sleep 1000\n").unwrap();
+    fs::write(home.join("hold"), "").unwrap();
+    lab.arrive(Net::Cafe).unwrap();
+    eventually("the second run", || !sshd(lab).is_empty());
+    // A forward that ssh asks for when it logs in would be there by now, and in nobody's name.
+    pause(1.0);
+    lab.leave(Net::Cafe).unwrap();
+    fs::remove_file(home.join("hold")).unwrap();
+    lab.arrive(Net::Home).unwrap();
+    eventually("the remote port", || remote_works(lab));
+}
+
+#[test]
+fn a_run_that_is_lost_right_after_its_login_holds_no_port_of_a_tunnel() {
+    let lab = lab();
+    let forward = format!("{REMOTE}:127.0.0.1:{MINE}");
+    let piped = tunnel(&lab, &["-R", &forward, "work4"]);
+    eventually("the tunnel", || remote_works(&lab));
+    lost_before_it_is_known(&lab);
+    assert!(!piped.stderr().contains("-R"), "{}", piped.stderr());
+}
+
+#[test]
+fn a_run_that_is_lost_right_after_its_login_holds_no_port_of_a_session() {
+    let lab = lab();
+    lab.start_probe(Mux::Screen, "probe").unwrap();
+    let forward = format!("{REMOTE}:127.0.0.1:{MINE}");
+    let terminal = watch(&lab, &["--session", "probe"], &["-R", &forward, "work4"]);
+    ticking(&terminal, clock::wall());
+    eventually("the tunnel", || remote_works(&lab));
+    lost_before_it_is_known(&lab);
+    assert!(!why(&lab).contains("not to be had"), "{}", why(&lab));
+}
+
 #[test]
 fn exit_on_forward_failure_means_what_it_says() {
     let lab = lab();

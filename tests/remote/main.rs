@@ -16,4 +16,5 @@ mod laptop;
 mod mac;
 mod recipe;
 mod server;
+mod stale;
 mod survey;

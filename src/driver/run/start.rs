@@ -21,14 +21,13 @@ use tokio::{
 use super::{LiveRun, Stage};
 use crate::{
     connect::HandOver,
-    context::Stale,
     driver::{
         Message, Session,
         dir::RunDir,
         ear::Ear,
         forwards::{self, Keep},
     },
-    ssh::{LogReader, Master, Run, SessionType, log::says_goodbye},
+    ssh::{Forwards, LogReader, Master, Run, SessionType, log::says_goodbye},
     supervisor::RunId,
 };
 
@@ -48,8 +47,10 @@ pub(in crate::driver) struct Plan {
     pub(in crate::driver) attach: Option<String>,
     /// An earlier run was this session.
     pub(in crate::driver) again: bool,
-    /// What ends our own stale server side beside the session.
-    pub(in crate::driver) stale: Option<Stale>,
+    /// The remote forwards are to wait for the note.
+    pub(in crate::driver) late: bool,
+    /// The command, beside the session, after which the host knows whose connection this is.
+    pub(in crate::driver) note: Option<String>,
     /// A terminal is there, and what ssh says must find one.
     pub(in crate::driver) terminal: bool,
     /// What ssh says must go through us, because our standard error will not be the present one.
@@ -73,16 +74,13 @@ impl LiveRun {
         if plan.again {
             wanted.iter().for_each(forwards::free_here);
         }
-        let master = (!wanted.is_empty())
-            .then(|| {
-                Master::at(
-                    &session.ssh,
-                    dir.path().join(format!("master.{}", plan.id.0)),
-                )
-            })
-            .flatten();
+        let master = master(session, dir, plan.id);
         // A reconnect is not to fail for what our own stale server side holds.
-        let forwards_kept = plan.again && master.is_some();
+        let forwards = match (plan.again && master.is_some(), plan.late) {
+            (false, _) => Forwards::Asked,
+            (true, false) => Forwards::Kept,
+            (true, true) => Forwards::Late,
+        };
         let run = Run {
             args: &session.args,
             config: &session.config,
@@ -91,7 +89,7 @@ impl LiveRun {
             handover: plan.socket.is_some(),
             attach: plan.attach.as_deref(),
             master: master.as_ref(),
-            forwards_kept,
+            forwards,
         };
         let mut handing_over = None;
         let mut command = Command::new(&session.ssh);
@@ -115,16 +113,17 @@ impl LiveRun {
         let (gone, end) = oneshot::channel();
         let keep = Keep {
             again: plan.again,
-            stale: plan.stale,
-            strict: forwards_kept && session.config.exit_on_forward_failure,
+            late: forwards == Forwards::Late,
+            note: plan.note,
+            strict: forwards != Forwards::Asked && session.config.exit_on_forward_failure,
         };
-        let forwards = master.map(|master| keep.start(plan.id, master, wanted, messages));
+        let told = master.map(|master| keep.start(plan.id, master, wanted, messages));
+        let log = LogReader::new(session.config.log_level);
         let ear = Ear {
             id: plan.id,
-            log: if session.config.session_type == SessionType::None {
-                LogReader::new(session.config.log_level).without_command()
-            } else {
-                LogReader::new(session.config.log_level)
+            log: match session.config.session_type {
+                SessionType::None => log.without_command(),
+                SessionType::Default | SessionType::Subsystem => log,
             },
             heard: Vec::new(),
             words: Vec::new(),
@@ -137,8 +136,9 @@ impl LiveRun {
                 .context("cannot duplicate ssh's log file")?,
             context: plan.attach.is_some(),
             escapable: plan.terminal && session.config.escape_char.is_some(),
-            exit_on_forward_failure: session.config.exit_on_forward_failure && !forwards_kept,
-            forwards,
+            exit_on_forward_failure: session.config.exit_on_forward_failure
+                && forwards == Forwards::Asked,
+            forwards: told,
             fifo: Readable::new(fifo)?,
             stderr,
             unattended: plan.unattended,
@@ -163,6 +163,14 @@ impl LiveRun {
             gone: Some(gone),
         })
     }
+}
+
+/// Where this run can be asked for its forwards, if it has any.
+fn master(session: &Session, dir: &RunDir, id: RunId) -> Option<Master> {
+    if session.config.forwards.is_empty() {
+        return None;
+    }
+    Master::at(&session.ssh, dir.path().join(format!("master.{}", id.0)))
 }
 
 /// What the command will say on its standard error.
