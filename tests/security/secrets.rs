@@ -130,6 +130,32 @@ fn a_password_is_in_no_log_no_journal_no_state_no_environment_and_on_no_command_
     );
 }
 
+/// The way of one-time passwords: what is asked is the server's business.
+#[test]
+fn an_answer_to_what_the_server_asks_is_nowhere_either() {
+    let lab = Lab::builder()
+        .sshd("UsePAM yes\nKbdInteractiveAuthentication yes")
+        .start()
+        .unwrap();
+    let asks = lab.dir().join("server/pam");
+    let pam = "auth required pam_unix.so\naccount required pam_permit.so\nsession required pam_permit.so\n";
+    fs::write(&asks, pam).unwrap();
+    let mount = format!("mount --bind {} /etc/pam.d/sshd", asks.display());
+    lab.server().node().sh(&mount).unwrap();
+    stays_secret(
+        &lab,
+        lab.ssh_config().to_str().unwrap(),
+        &[
+            "-o",
+            "PreferredAuthentications=keyboard-interactive",
+            "-o",
+            "PubkeyAuthentication=no",
+        ],
+        ("Password: ", PASSWORD),
+        "keyboard-interactive",
+    );
+}
+
 #[test]
 fn a_keys_passphrase_is_nowhere_either() {
     const PASSPHRASE: &str = "only-for-this-test-7c1f";
