@@ -66,6 +66,26 @@ impl Apart {
         Ok((child, Readable::new(OwnedFd::from(ours))?))
     }
 
+    /// Starts it with its output and its standard error in one pipe of ours.
+    ///
+    /// # Errors
+    /// As for [`Self::heard`].
+    ///
+    /// # Panics
+    /// As for [`Self::start`].
+    pub fn overheard(mut command: Command) -> io::Result<(Self, Readable)> {
+        let children = signal(SignalKind::child())?;
+        let (ours, its) = io::pipe()?;
+        command.stdin(Stdio::null());
+        command.stdout(its.try_clone()?).stderr(its);
+        let child = Self {
+            pid: process::spawn_apart(command)?,
+            children,
+            reaped: false,
+        };
+        Ok((child, Readable::new(OwnedFd::from(ours))?))
+    }
+
     /// Its number.
     pub fn pid(&self) -> Pid {
         self.pid

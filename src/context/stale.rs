@@ -36,7 +36,7 @@ impl Stale {
     }
 }
 
-/// Waits until the context's own command has noted whose this connection is, if it can.
+/// Waits until the context's own command has noted whose this connection is; it ends with 1 where that is in vain.
 pub fn noted(context: &Name) -> String {
     format!("exec sh -c '{}' netroam {context}", NOTED.join(" "))
 }
@@ -79,7 +79,7 @@ const BODY: &[&str] = &[
     "if [ -r \"$f\" ]; then read o p t < \"$f\";",
     "if [ \"$o\" = $k ] && [ \"$p\" -gt 1 ] 2>/dev/null && [ \"$p\" -ne $PPID ] && [ -n \"$t\" ] && [ \"$(st $p)\" = \"$t\" ]; then",
     "case $(ps -o args= -p $p 2>/dev/null) in *sshd*) kill $p; i=0;",
-    "while [ $i -lt 20 ] && [ \"$(st $p)\" = \"$t\" ]; do sleep 0.1 2>/dev/null || sleep 1; i=$((i+1)); done;; esac; fi; fi;",
+    "while [ $i -lt 20 ] && [ \"$(st $p)\" = \"$t\" ]; do sleep 0.1 2>/dev/null || { sleep 1; i=$((i+9)); }; i=$((i+1)); done;; esac; fi; fi;",
     "{ echo $k $PPID $(st $PPID) > \"$f\"; } 2>/dev/null; fi;",
     "if [ -r /proc/net/unix ]; then for s in \"$@\"; do if [ -S \"$s\" ] && [ -O \"$s\" ]; then",
     "l=; while read a a a a a a a q; do [ \"$q\" = \"$s\" ] && l=1; done < /proc/net/unix; [ -n \"$l\" ] || rm -f \"$s\";",
@@ -91,9 +91,10 @@ const _: () = reads_the_same_everywhere(BODY);
 /// The file is that of [`super::bootstrap`], whose command begins at the same time as this one.
 const NOTED: &[&str] = &[
     HERE,
-    "f=$HOME/.ssh/netroam-$i-$1.owner; j=0;",
-    "while [ $j -lt 20 ]; do p=; { read o p t < \"$f\"; } 2>/dev/null; [ \"$p\" = $PPID ] && exit 0;",
-    "sleep 0.1 2>/dev/null || sleep 1; j=$((j+1)); done; exit 0",
+    "f=$HOME/.ssh/netroam-$i-$1.owner; j=0; while [ $j -lt 20 ]; do",
+    "p=; { read o p t < \"$f\"; } 2>/dev/null; [ \"$p\" = $PPID ] && exit 0;",
+    "if [ -e \"$f\" ]; then w=$f; else w=$HOME/.ssh; fi; [ -w \"$w\" ] || exit 1;",
+    "sleep 0.1 2>/dev/null || { sleep 1; j=$((j+9)); }; j=$((j+1)); done; exit 1",
 ];
 
 const _: () = reads_the_same_everywhere(NOTED);

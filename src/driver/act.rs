@@ -180,6 +180,7 @@ impl Driver {
             chained: self.is_chained(),
             late,
             note,
+            beside: self.beside,
         };
         match LiveRun::start(&self.session, &self.dir, plan, &self.messages) {
             Ok(run) => {
@@ -365,7 +366,7 @@ impl Driver {
                         self.take_terminal(false);
                     }
                     Message::Said(bytes) => self.said(&bytes),
-                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) | Message::Chain(..) | Message::ForwardAnswered { .. } | Message::Forced | Message::Mute(..) | Message::Forward(..) | Message::Admitted(_) => {}
+                    Message::Progress(..) | Message::Dialled(..) | Message::FirstHop(..) | Message::Probed(..) | Message::Greeted(_) | Message::KeyExchanged(_) | Message::Authenticated(_) | Message::Chain(..) | Message::ForwardGranted(_) | Message::Beside(_) | Message::Mute(..) | Message::Forward(..) | Message::Admitted(_) => {}
                 },
                 () = super::until(Some(deadline)), if self.runs.values().any(|run| run.kill_at.is_some()) => {
                     for run in self.runs.values_mut() {

@@ -96,4 +96,11 @@ impl Driver {
         self.status = StatusLine::stderr();
         self.tell(Input::Alone);
     }
+
+    pub(super) fn forward_granted(&mut self, run: RunId) {
+        if let Some(live) = self.runs.get_mut(&run) {
+            live.granted += 1;
+        }
+        self.go_to_background_with(run);
+    }
 }

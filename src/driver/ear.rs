@@ -242,12 +242,8 @@ impl Ear {
             if event == LogEvent::Authenticated {
                 report_to(&self.messages, Message::Authenticated(self.id));
             }
-            if let LogEvent::Listens { granted, .. } = event {
-                let run = self.id;
-                report_to(&self.messages, Message::ForwardAnswered { run, granted });
-            }
-            if event == LogEvent::ForcedCommand {
-                report_to(&self.messages, Message::Forced);
+            if let LogEvent::Listens { granted: true, .. } = event {
+                report_to(&self.messages, Message::ForwardGranted(self.id));
             }
             if let LogEvent::Connecting(address) = event {
                 report_to(

@@ -15,14 +15,15 @@ use std::{
 
 use anyhow::Result;
 use netroam_platform::clock;
-use tokio::{
-    select,
-    sync::mpsc,
-    task::spawn_blocking,
-    time::{sleep, timeout},
-};
+use tokio::{select, sync::mpsc, time::sleep};
 
-use super::{Driver, GRACE, Message, Session, act::report_to, checked, ear::Forwards};
+use super::{
+    Driver, GRACE, Message, Session,
+    act::report_to,
+    asking::{Vain, ask},
+    checked,
+    ear::Forwards,
+};
 use crate::{
     context::{Stale, stale},
     report,
@@ -46,16 +47,24 @@ const WORTH_A_WORD: Duration = Duration::from_secs(3);
 /// that the next one waits, as after any refusal.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long the command on the host may take. It waits at most 2 s for our stale sshd to go.
-const COMMAND: Duration = Duration::from_secs(10);
+/// How long the command on the host may take. It waits at most 2 s, for our stale sshd to go or for the context's note.
+const COMMAND: Duration = Duration::from_secs(5);
+
+/// How long ssh may take to ask for a forward; the server answers at once, whatever the answer is.
+const REQUEST: Duration = Duration::from_secs(10);
+
+/// What the short ssh says where the server grants no second channel for a command (`mux_client_request_session` of mux.c).
+const NO_CHANNEL: &str = "Session open refused by peer";
 
 /// Whether the host runs what it is asked to, beside the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Beside {
-    /// No run has had an answer of the server's yet.
+    /// Nothing has been asked of it yet.
     Unknown,
     /// It does.
     Runs,
+    /// What was asked of it came to nothing: it grants no second channel, has no shell, or nowhere to leave a note.
+    InVain,
     /// It runs a command of its own instead, which it is not to be made to.
     Forced,
 }
@@ -93,8 +102,10 @@ pub(super) struct Keep {
     pub(super) again: bool,
     /// ssh does not ask for them when it logs in.
     pub(super) late: bool,
-    /// The command after which the host knows whose connection this is; `None` where the context's command sees to that.
+    /// The command after which the host knows whose connection this is.
     pub(super) note: Option<String>,
+    /// Whether the host runs such a command, as far as earlier runs have found out.
+    pub(super) beside: Beside,
     /// The user wants no connection that is without one, and ssh was told otherwise.
     pub(super) strict: bool,
 }
@@ -106,6 +117,8 @@ struct Keeper {
     master: Master,
     forwards: Vec<Forward>,
     how: Keep,
+    /// A command beside the session was in vain.
+    vain: bool,
     messages: mpsc::UnboundedSender<Message>,
 }
 
@@ -125,6 +138,7 @@ impl Keep {
             master,
             forwards: forwards.to_vec(),
             how: self,
+            vain: false,
             messages: messages.clone(),
         };
         tokio::spawn(keeper.keep(heard));
@@ -153,10 +167,9 @@ impl Missing {
 
 impl Keeper {
     /// Keeps asking until the run is over, which is when nobody tells it anything any more.
-    async fn keep(self, mut heard: mpsc::UnboundedReceiver<Heard>) {
+    async fn keep(mut self, mut heard: mpsc::UnboundedReceiver<Heard>) {
         let mut missing: VecDeque<Missing> = VecDeque::new();
-        let mut forced = false;
-        let mut noted = self.how.note.is_none();
+        let mut noted = false;
         let mut since = None;
         let mut tries = 0;
         loop {
@@ -168,7 +181,7 @@ impl Keeper {
                     word = heard.recv() => word,
                     () = sleep(pause(tries)) => {
                         tries += 1;
-                        self.ask(&mut missing, forced, since.unwrap_or(clock::now())).await;
+                        self.ask(&mut missing, since.unwrap_or(clock::now())).await;
                         continue;
                     }
                 }
@@ -176,19 +189,17 @@ impl Keeper {
             match word {
                 None => return,
                 Some(Heard::Authenticated) => since = Some(clock::now()),
-                Some(Heard::Forced) => forced = true,
+                Some(Heard::Forced) => self.runs(Beside::Forced),
                 Some(Heard::Started) if !self.how.late => {}
                 Some(Heard::Started) => {
-                    let since = since.unwrap_or(clock::now());
                     missing.extend(self.asked_late(Side::Local));
-                    self.ask(&mut missing, forced, since).await;
-                    if !forced {
-                        self.note().await;
-                    }
+                    self.ask(&mut missing, clock::now()).await;
+                    self.note().await;
                     missing.extend(self.asked_late(Side::Remote));
+                    since = Some(clock::now());
                     tries = 0;
                 }
-                Some(Heard::Answered) if self.how.late || noted || forced => {}
+                Some(Heard::Answered) if self.how.late || noted => {}
                 Some(Heard::Answered) => {
                     noted = true;
                     self.note().await;
@@ -203,13 +214,13 @@ impl Keeper {
     }
 
     /// Asks once for each forward that is missing.
-    async fn ask(&self, missing: &mut VecDeque<Missing>, forced: bool, since: clock::Time) {
+    async fn ask(&mut self, missing: &mut VecDeque<Missing>, since: clock::Time) {
         let sockets: Vec<_> = missing
             .iter()
             .filter(|missing| missing.forward.side == Side::Remote)
             .filter_map(|missing| missing.forward.socket().map(Path::to_owned))
             .collect();
-        if self.how.again && !forced && !sockets.is_empty() {
+        if self.how.again && !sockets.is_empty() {
             let sockets: Vec<_> = sockets.iter().map(AsRef::as_ref).collect();
             self.run(stale::remove(&sockets)).await;
         }
@@ -221,16 +232,15 @@ impl Keeper {
                 Ok(()) => {
                     tracing::info!(run = self.run.0, forward = %one.forward, "a forward is back");
                     if one.forward.side == Side::Remote {
-                        let granted = true;
-                        let run = self.run;
-                        report_to(&self.messages, Message::ForwardAnswered { run, granted });
+                        report_to(&self.messages, Message::ForwardGranted(self.run));
                     }
                     if one.said {
                         self.tell(&one.forward, Outcome::Back);
                     }
                     continue;
                 }
-                Err(why) => {
+                Err(vain) => {
+                    let why = vain.why();
                     tracing::debug!(run = self.run.0, forward = %one.forward, why, "not yet");
                 }
             }
@@ -246,27 +256,15 @@ impl Keeper {
         }
     }
 
-    async fn ask_one(&self, one: &mut Missing) -> Result<(), String> {
-        let (master, forward, forgotten) =
-            (self.master.clone(), one.forward.clone(), one.forgotten);
-        let again = self.how.again;
-        let asked = spawn_blocking(move || {
-            if again {
-                free_here(&forward);
-            }
-            if !forgotten {
-                master.forget(&forward).map_err(|why| (false, why))?;
-            }
-            master.forward(&forward).map_err(|why| (true, why))
-        });
-        match asked.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err((forgotten, why))) => {
-                one.forgotten |= forgotten;
-                Err(why)
-            }
-            Err(error) => Err(error.to_string()),
+    async fn ask_one(&self, one: &mut Missing) -> Result<(), Vain> {
+        if self.how.again {
+            free_here(&one.forward);
         }
+        if !one.forgotten {
+            ask(self.master.forget(&one.forward), REQUEST).await?;
+            one.forgotten = true;
+        }
+        ask(self.master.forward(&one.forward), REQUEST).await
     }
 
     /// Those for which this side listens, as far as ssh has not been asked for them.
@@ -277,20 +275,39 @@ impl Keeper {
     }
 
     /// Leaves the note, and ends our stale server side where no context's command does.
-    async fn note(&self) {
-        if let Some(command) = &self.how.note {
-            self.run(command.clone()).await;
+    async fn note(&mut self) {
+        if let Some(command) = self.how.note.clone() {
+            self.run(command).await;
         }
     }
 
-    async fn run(&self, command: String) {
-        let master = self.master.clone();
-        let ran = timeout(COMMAND, spawn_blocking(move || master.run(&command))).await;
-        match ran {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(why))) => tracing::info!(why, "the host runs no command beside the session"),
-            Ok(Err(error)) => tracing::warn!(%error, "cannot run a command beside the session"),
-            Err(_) => tracing::info!("a command beside the session takes too long"),
+    /// Runs a command beside the session, where that is any use.
+    async fn run(&mut self, command: String) {
+        if self.vain || self.how.beside == Beside::Forced {
+            return;
+        }
+        let vain = match ask(self.master.run(&command), COMMAND).await {
+            Ok(()) => return self.runs(Beside::Runs),
+            Err(vain) => vain,
+        };
+        let why = vain.why();
+        tracing::info!(
+            run = self.run.0,
+            why,
+            "a command beside the session is in vain"
+        );
+        // What ssh itself says else is that the connection is gone, and nothing of the host.
+        let ssh_itself = matches!(&vain, Vain::Ended(u8::MAX, said) if !said.contains(NO_CHANNEL));
+        if !ssh_itself {
+            self.vain = true;
+            self.runs(Beside::InVain);
+        }
+    }
+
+    fn runs(&mut self, beside: Beside) {
+        if self.how.beside != Beside::Forced && self.how.beside != beside {
+            self.how.beside = beside;
+            report_to(&self.messages, Message::Beside(beside));
         }
     }
 
@@ -301,32 +318,29 @@ impl Keeper {
 }
 
 impl Driver {
-    /// How the forwards of a run are asked for.
+    /// Whether the forwards of a run are asked for after the note, and what leaves that note, or waits for it.
     pub(super) fn keep_forwards(&self, again: bool) -> (bool, Option<String>) {
-        let late = again && self.beside == Beside::Runs && any_on(&self.session, Side::Remote);
-        let note = match (&self.session.context, &self.stale) {
+        let (session, config) = (&self.session, &self.session.config);
+        if !any_on(session, Side::Remote) {
+            return (false, None);
+        }
+        // What begins with the login finds its forwards there. A host that has attached a context runs commands.
+        let waits = match (&session.context, config.session_type) {
+            (Some(_), _) => matches!(self.beside, Beside::Unknown | Beside::Runs),
+            (None, SessionType::None) => self.beside == Beside::Runs,
+            (None, SessionType::Default | SessionType::Subsystem) => false,
+        };
+        let late = again && waits && config.forwards_can_wait;
+        let note = match (&session.context, &self.stale) {
             (Some(context), _) => late.then(|| stale::noted(&context.name)),
             (None, stale) => stale.as_ref().map(|stale| {
-                let sockets = self.session.config.forwards.iter();
+                let sockets = config.forwards.iter();
                 let sockets = sockets.filter(|forward| forward.side == Side::Remote && again);
                 let sockets: Vec<_> = sockets.filter_map(Forward::socket).collect();
                 stale.replace(&sockets)
             }),
         };
         (late, note)
-    }
-
-    /// The server has answered for a remote forward of a run.
-    pub(super) fn forward_answered(&mut self, run: RunId, granted: bool) {
-        if self.beside == Beside::Unknown {
-            self.beside = Beside::Runs;
-        }
-        if granted {
-            if let Some(live) = self.runs.get_mut(&run) {
-                live.granted += 1;
-            }
-            self.go_to_background_with(run);
-        }
     }
 
     /// While a run owns the terminal nothing is drawn over what it shows; without a command or a shell, it shows nothing.

@@ -9,6 +9,7 @@
 mod account;
 mod act;
 mod arrived;
+mod asking;
 pub mod background;
 mod chain;
 mod dir;
@@ -103,13 +104,10 @@ enum Message {
     Mute(RunId, String),
     /// What the run's ssh has started to reach the host.
     Chain(RunId, Chain),
-    /// The server has answered for a remote forward of this run: whether it listens.
-    ForwardAnswered {
-        run: RunId,
-        granted: bool,
-    },
-    /// The host runs another command than it is asked to.
-    Forced,
+    /// The server listens for a forward of this run.
+    ForwardGranted(RunId),
+    /// Whether the host runs commands beside the session.
+    Beside(Beside),
     /// What became of a forward of this run.
     Forward(RunId, Forward, Outcome),
     /// What ssh wrote for the user.
@@ -272,8 +270,8 @@ impl Driver {
                 let why = format!("the monitoring ports are silent: {why}");
                 self.tell(Input::Mute { run, why });
             }
-            Message::ForwardAnswered { run, granted } => self.forward_answered(run, granted),
-            Message::Forced => self.beside = Beside::Forced,
+            Message::ForwardGranted(run) => self.forward_granted(run),
+            Message::Beside(beside) => self.beside = beside,
             Message::Forward(run, forward, outcome) => self.forward(run, &forward, outcome),
             Message::Said(bytes) => self.said(&bytes),
             Message::Over(run, ending) => self.over(run, ending),

@@ -161,8 +161,8 @@ impl<S: FnMut(&Status)> Dialling<S> {
             | Message::KeyExchanged(_)
             | Message::Authenticated(_)
             | Message::Chain(..)
-            | Message::ForwardAnswered { .. }
-            | Message::Forced
+            | Message::ForwardGranted(_)
+            | Message::Beside(_)
             | Message::Mute(..)
             | Message::Admitted(_)
             | Message::Forward(..)

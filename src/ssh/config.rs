@@ -81,6 +81,10 @@ pub struct Config {
     pub batch_mode: bool,
     /// Local, remote and dynamic forwards; none with `ClearAllForwardings`.
     pub forwards: Vec<Forward>,
+    /// It makes no difference whether ssh asks for the forwards when it logs in, or somebody else asks afterwards for all of them:
+    /// `ClearAllForwardings`, which keeps ssh from it, would take a `Tunnel` away as well; a `LocalCommand` may need them; the port that a
+    /// server chooses is said by the one who asks; and each must be known without a doubt.
+    pub forwards_can_wait: bool,
 }
 
 /// `AddressFamily`.
@@ -257,6 +261,7 @@ impl Config {
             stdin_null: yes("stdinnull"),
             fork_after_authentication: yes("forkafterauthentication"),
             batch_mode: yes("batchmode"),
+            forwards_can_wait: forwards_can_wait(&values, &forwards),
             forwards: Forward::all(&forwards),
         })
     }
@@ -286,6 +291,20 @@ impl Config {
             && self.request_tty != RequestTty::No
             && !self.stdin_null
     }
+}
+
+/// See [`Config::forwards_can_wait`].
+fn forwards_can_wait(values: &BTreeMap<String, &str>, forwards: &[String]) -> bool {
+    let is = |keyword: &str, wanted: &[&str]| {
+        values
+            .get(keyword)
+            .is_some_and(|value| wanted.contains(value))
+    };
+    let local_command =
+        values.contains_key("localcommand") && is("permitlocalcommand", &["yes", "true"]);
+    let tunnel = values.contains_key("tunnel") && !is("tunnel", &["no", "false"]);
+    let any_port = || Forward::all(forwards).iter().any(Forward::takes_any_port);
+    Forward::all_are_plain(forwards) && !any_port() && !local_command && !tunnel
 }
 
 /// The one line that says what ssh did not like.

@@ -50,10 +50,34 @@ impl Forward {
                         && matches!(other.connect, Some(End::Socket(_)))
                 })
         };
-        read.iter()
-            .filter(|forward| !repeated(forward))
-            .cloned()
-            .collect()
+        let mut all: Vec<Self> = Vec::new();
+        for forward in read.iter().filter(|forward| !repeated(forward)) {
+            // Of several that listen in one place ssh gets the first.
+            if forward.takes_any_port() || !all.iter().any(|other| other.is_where(forward)) {
+                all.push(forward.clone());
+            }
+        }
+        all
+    }
+
+    /// Whether these lines of `ssh -G` say nothing of forwards but what [`Self::all`] reads, without a doubt: a path with a blank in it leaves one.
+    pub fn all_are_plain(lines: &[String]) -> bool {
+        let plain = |line: &String| {
+            Self::read(line).is_some_and(|forward| {
+                let dynamic = forward.side == Side::Local && forward.connect.is_none();
+                line.split(' ').count() == if dynamic { 2 } else { 3 }
+            })
+        };
+        lines.iter().all(plain)
+    }
+
+    /// The server takes a port of its own choice, and says which one.
+    pub fn takes_any_port(&self) -> bool {
+        matches!(self.listen, End::Port(_, 0))
+    }
+
+    fn is_where(&self, other: &Self) -> bool {
+        (self.side, &self.listen) == (other.side, &other.listen)
     }
 
     fn read(line: &str) -> Option<Self> {
@@ -72,7 +96,8 @@ impl Forward {
             });
         }
         // A path may have a blank in it. Where both ends are paths it cannot be told where the first one ends: the second one has none as a rule.
-        let (listen, connect) = if rest.starts_with('/') {
+        let first = rest.split_once(' ').map_or(rest, |(first, _)| first);
+        let (listen, connect) = if first.contains('/') {
             rest.rsplit_once(' ')?
         } else {
             rest.split_once(' ')?
@@ -145,7 +170,8 @@ impl fmt::Display for Forward {
 
 impl End {
     fn read(text: &str) -> Option<Self> {
-        if text.starts_with('/') {
+        // As parse_fwd_field of readconf.c decides.
+        if text.contains('/') {
             return Some(Self::Socket(text.into()));
         }
         match text
@@ -204,6 +230,8 @@ mod tests {
             (["-L", "/tmp/x:/tmp/y"], "-L /tmp/x", "/tmp/x:-2"),
             (["-L", "8080:/tmp/x y"], "-L 8080", "LOCALHOST:8080"),
             (["-R", "8080:/tmp/x y"], "-R 8080", "8080"),
+            (["-R", "8080:./x"], "-R 8080", "8080"),
+            (["-L", "./x:web:80"], "-L ./x", "./x:-2"),
             (["-L", "/tmp/a b:/tmp/y"], "-L /tmp/a b", "/tmp/a b:-2"),
             (["-L", "/tmp/100%%:/tmp/y"], "-L /tmp/100%", "/tmp/100%:-2"),
             (["-R", r"/tmp/a\:b:/tmp/c\\d"], "-R /tmp/a:b", "/tmp/a:b:-2"),
@@ -229,5 +257,40 @@ mod tests {
             let again = asked(&[&again[0], &again[1]]);
             assert_eq!(Forward::all(&again), read, "{words:?}");
         }
+    }
+
+    #[test]
+    fn of_several_in_one_place_the_first_counts_and_a_doubt_is_told() {
+        let lines = |words: &[&str]| {
+            let forwards = |line: &String| line.contains("forward ");
+            asked(words)
+                .into_iter()
+                .filter(forwards)
+                .collect::<Vec<_>>()
+        };
+        let twice = lines(&[
+            "-L",
+            "8080:web:80",
+            "-L",
+            "8080:other:81",
+            "-R",
+            "8080:web:80",
+        ]);
+        let shown: Vec<_> = Forward::all(&twice).iter().map(Forward::words).collect();
+        assert_eq!(shown, [["-L", "8080:[web]:80"], ["-R", "8080:[web]:80"]]);
+        let any = lines(&["-R", "0:web:80", "-R", "0:web:81"]);
+        assert_eq!(Forward::all(&any).len(), 2);
+        assert!(Forward::all(&any).iter().all(Forward::takes_any_port));
+        for (words, plain) in [
+            (["-L", "8080:web:80"], true),
+            (["-D", "1080"], true),
+            (["-R", "18099"], true),
+            (["-R", "/tmp/a:/tmp/b"], true),
+            (["-R", "/tmp/a b:/tmp/c"], false),
+            (["-L", "8080:/tmp/c d"], false),
+        ] {
+            assert_eq!(Forward::all_are_plain(&lines(&words)), plain, "{words:?}");
+        }
+        assert!(!Forward::all_are_plain(&["remoteforward what".into()]));
     }
 }

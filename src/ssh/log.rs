@@ -106,6 +106,8 @@ pub struct LogReader {
     pending: Vec<u8>,
     /// The channel of the session itself: commands that netroam runs beside it end, too.
     session: Option<String>,
+    /// The last channel of such a command: that it is refused is nothing for the user.
+    beside: Option<String>,
 }
 
 impl LogReader {
@@ -115,6 +117,7 @@ impl LogReader {
             level,
             pending: Vec::new(),
             session: None,
+            beside: None,
         }
     }
 
@@ -144,14 +147,23 @@ impl LogReader {
     /// Returns the last line if it had no end; for when ssh is gone.
     pub fn finish(&mut self) -> Option<LogLine> {
         let text = plain(&std::mem::take(&mut self.pending));
-        if self.session.is_none() {
-            self.session = session_channel(&text).map(str::to_owned);
+        if let Some((channel, kind)) = new_channel(&text) {
+            let is_session = kind.contains("[client-session]");
+            if is_session && self.session.is_none() {
+                self.session = Some(channel.to_owned());
+            } else if is_session {
+                self.beside = Some(channel.to_owned());
+            } else if self.beside.as_deref() == Some(channel) {
+                self.beside = None;
+            }
         }
-        let beside = ended_channel(&text)
+        let ended_beside = ended_channel(&text)
             .is_some_and(|channel| self.session.as_deref().is_some_and(|own| own != channel));
+        let refused_beside =
+            refused_channel(&text).is_some_and(|channel| self.beside.as_deref() == Some(channel));
         (!text.is_empty()).then(|| LogLine {
-            event: event(&text).filter(|_| !beside),
-            shown: level_of(&text) <= self.level && self.level > LogLevel::Quiet,
+            event: event(&text).filter(|_| !ended_beside),
+            shown: level_of(&text) <= self.level && self.level > LogLevel::Quiet && !refused_beside,
             text,
         })
     }
@@ -166,12 +178,15 @@ pub fn plain(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// The channel that this line opens for a command or a shell (channels.c).
-fn session_channel(line: &str) -> Option<&str> {
-    let (channel, what) = line
-        .strip_prefix("debug1: channel ")?
-        .split_once(": new ")?;
-    what.contains("[client-session]").then_some(channel)
+/// The channel that this line opens, and for what (channels.c).
+fn new_channel(line: &str) -> Option<(&str, &str)> {
+    line.strip_prefix("debug1: channel ")?.split_once(": new ")
+}
+
+/// The channel that the server does not open (`channel_input_open_failure` of channels.c).
+fn refused_channel(line: &str) -> Option<&str> {
+    let (channel, what) = line.strip_prefix("channel ")?.split_once(": ")?;
+    what.starts_with("open failed: ").then_some(channel)
 }
 
 /// The channel whose command says in this line how it ended (clientloop.c).

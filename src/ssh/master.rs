@@ -5,10 +5,9 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    io,
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
 };
 
 use super::forward::Forward;
@@ -52,60 +51,36 @@ impl Master {
         &self.path
     }
 
-    /// Has the run forget that it asked for this forward in vain. Without that, ssh takes it for one that is there already, and says that all is
+    /// What has the run forget that it asked for this forward in vain. Without that, ssh takes it for one that is there already, and says that all is
     /// well (measured with 9.2: `-O forward` then ends with status 0 and asks nobody).
-    ///
-    /// # Errors
-    /// ssh's own words.
-    pub fn forget(&self, forward: &Forward) -> Result<(), String> {
+    pub fn forget(&self, forward: &Forward) -> Command {
         self.ask("cancel", forward)
     }
 
-    /// Asks for this forward.
-    ///
-    /// # Errors
-    /// ssh's own words.
-    pub fn forward(&self, forward: &Forward) -> Result<(), String> {
+    /// What asks for this forward.
+    pub fn forward(&self, forward: &Forward) -> Command {
         self.ask("forward", forward)
     }
 
-    /// Runs a command on the host over the connection of the run, without input and without a terminal.
-    ///
-    /// # Errors
-    /// ssh's own words.
-    pub fn run(&self, command: &str) -> Result<(), String> {
+    /// What runs a command on the host over the connection of the run, without input and without a terminal. It ends with the status of the command, or
+    /// with 255 and words of ssh's own.
+    pub fn run(&self, command: &str) -> Command {
         // Where the server grants no second channel, ssh would connect by itself: it is given a dialler that never does.
         let own = ["-T", "-o", "ProxyCommand=false", "-o", "BatchMode=yes"];
-        self.say(Command::new(&self.ssh).args(own), &[command])
+        self.say(&own, &[command])
     }
 
-    fn ask(&self, what: &str, forward: &Forward) -> Result<(), String> {
+    fn ask(&self, what: &str, forward: &Forward) -> Command {
         let [letter, value] = forward.words();
-        let words = ["-O", what, letter.as_str(), value.as_str()];
-        self.say(Command::new(&self.ssh).args(words), &[])
+        self.say(&["-O", what, letter.as_str(), value.as_str()], &[])
     }
 
     /// The user's configuration is not for this ssh: it would ask for the forwards in it as well.
-    fn say(&self, command: &mut Command, remote: &[&str]) -> Result<(), String> {
-        let output = command
-            .args(["-F", "none", "-S"])
-            .arg(self.option())
-            .args(["--", "master"])
-            .args(remote)
-            .output();
-        words_of(output)
+    fn say(&self, own: &[&str], remote: &[&str]) -> Command {
+        let mut command = Command::new(&self.ssh);
+        command.args(own);
+        command.args(["-F", "none", "-S"]).arg(self.option());
+        command.args(["--", "master"]).args(remote);
+        command
     }
-}
-
-fn words_of(output: io::Result<Output>) -> Result<(), String> {
-    let output = output.map_err(|error| error.to_string())?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let line = said.lines().find(|line| !line.trim().is_empty());
-    Err(line.map_or_else(
-        || format!("ssh ended with {}", output.status),
-        |line| super::log::plain(line.as_bytes()),
-    ))
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::net::UnixListener};
 
-use netroam_lab::{Lab, Mux, Net, Piped, Terminal, seconds};
+use netroam_lab::{Lab, Mux, Net, Node, Piped, Proc, Terminal, seconds};
 use netroam_platform::clock;
 
 use super::{
@@ -380,4 +380,81 @@ fn a_key_with_a_command_of_its_own_is_not_made_to_run_it() {
     assert!(!lab.server().home_of("dev").join("ran").exists());
     piped.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
     piped.wait_exit(SOON).unwrap();
+}
+
+/// `ForceCommand` of `sshd_config(5)` is not told to the client, as a key's own command is.
+#[test]
+fn a_host_that_runs_something_else_for_ever_delays_nothing_and_keeps_no_process() {
+    let lab = Lab::builder()
+        .sshd("ForceCommand exec sleep 1000")
+        .start()
+        .unwrap();
+    lab.arrive(Net::Home).unwrap();
+    serve(lab.laptop(), MINE, "the laptop's");
+    let there = lab.server().home_of("dev").join("there");
+    let socket = format!("{}:127.0.0.1:{MINE}", there.display());
+    let forward = format!("{REMOTE}:127.0.0.1:{MINE}");
+    let mut piped = tunnel(&lab, &["-R", &forward, "-R", &socket, "work4"]);
+    eventually("the tunnel", || remote_works(&lab));
+    pause(3.0);
+    for net in [Net::Cafe, Net::Home] {
+        lab.server().kill_sessions().unwrap();
+        fs::remove_file(&there).unwrap();
+        let lost = clock::wall();
+        lab.move_to(net).unwrap();
+        eventually("the tunnel", || remote_works(&lab));
+        let back = seconds(lost, clock::wall());
+        assert!(back < 3.0, "{back}");
+        // ssh and netroam, and at most one that asks, for at most 5 s.
+        pause(7.0);
+        let below = Proc::below(piped.pid()).unwrap();
+        assert_eq!(below.len(), 1, "{below:?}");
+    }
+    piped.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
+    piped.wait_exit(SOON).unwrap();
+}
+
+#[test]
+fn where_only_one_channel_is_granted_nobody_reads_of_it() {
+    let lab = Lab::builder().sshd("MaxSessions 1").start().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    serve(lab.laptop(), MINE, "the laptop's");
+    lab.start_probe(Mux::Screen, "probe").unwrap();
+    let forward = format!("{REMOTE}:127.0.0.1:{MINE}");
+    let terminal = watch(&lab, &["--session", "probe"], &["-R", &forward, "work4"]);
+    ticking(&terminal, clock::wall());
+    eventually("the tunnel", || remote_works(&lab));
+    pause(3.0);
+    lab.move_to(Net::Cafe).unwrap();
+    ticking(&terminal, clock::wall());
+    eventually("the tunnel", || remote_works(&lab));
+    let all = String::from_utf8_lossy(&terminal.bytes()).into_owned();
+    assert!(!all.contains("open failed"), "{all}");
+}
+
+/// `-w`: what keeps ssh from asking for forwards would take it away.
+#[test]
+fn a_tunnel_device_is_there_after_a_move_as_well() {
+    let lab = Lab::builder().sshd("PermitTunnel yes").start().unwrap();
+    lab.arrive(Net::Home).unwrap();
+    serve(lab.laptop(), MINE, "the laptop's");
+    lab.laptop().ip("tuntap add dev tun7 mode tun").unwrap();
+    let owned = "ip tuntap add dev tun7 mode tun user $(id -u dev)";
+    lab.server().node().sh(owned).unwrap();
+    let forward = format!("{REMOTE}:127.0.0.1:{MINE}");
+    let _piped = tunnel(&lab, &["-w", "7:7", "-R", &forward, "work4"]);
+    // With somebody who has it open, and not without.
+    let carrier = |node: &Node| {
+        node.ip("link set tun7 up").unwrap();
+        node.sh("ip -o link show tun7")
+            .unwrap()
+            .contains("LOWER_UP")
+    };
+    let up = || carrier(lab.laptop()) && carrier(lab.server().node());
+    eventually("the tunnel", || remote_works(&lab) && up());
+    pause(3.0);
+    lab.leave(Net::Home).unwrap();
+    lab.server().kill_sessions().unwrap();
+    lab.arrive(Net::Cafe).unwrap();
+    eventually("the tunnel", || remote_works(&lab) && up());
 }

@@ -25,7 +25,7 @@ use crate::{
         Message, Session,
         dir::RunDir,
         ear::Ear,
-        forwards::{self, Keep},
+        forwards::{self, Beside, Keep},
     },
     ssh::{Forwards, LogReader, Master, Run, SessionType, log::says_goodbye},
     supervisor::RunId,
@@ -51,6 +51,8 @@ pub(in crate::driver) struct Plan {
     pub(in crate::driver) late: bool,
     /// The command, beside the session, after which the host knows whose connection this is.
     pub(in crate::driver) note: Option<String>,
+    /// Whether the host runs it, as far as is known.
+    pub(in crate::driver) beside: Beside,
     /// A terminal is there, and what ssh says must find one.
     pub(in crate::driver) terminal: bool,
     /// What ssh says must go through us, because our standard error will not be the present one.
@@ -115,6 +117,7 @@ impl LiveRun {
             again: plan.again,
             late: forwards == Forwards::Late,
             note: plan.note,
+            beside: plan.beside,
             strict: forwards != Forwards::Asked && session.config.exit_on_forward_failure,
         };
         let told = master.map(|master| keep.start(plan.id, master, wanted, messages));

@@ -178,3 +178,36 @@ fn words_that_are_not_known_are_passed_over() {
     assert_eq!(config.server_alive_interval, Duration::from_secs(5));
     assert_eq!(config.forwards.len(), 1, "{:?}", config.forwards);
 }
+
+#[test]
+fn forwards_can_wait_where_nothing_depends_on_the_moment_of_asking() {
+    let can = |words: &[&str]| {
+        let mut command = Command::new("ssh");
+        command.args(["-F", "none", "-G"]).args(words).arg("h");
+        Config::ask(command).unwrap().forwards_can_wait
+    };
+    assert!(can(&[
+        "-R",
+        "9000:h:1",
+        "-L",
+        "/tmp/a:/tmp/b",
+        "-D",
+        "1080"
+    ]));
+    assert!(can(&["-R", "9000:h:1", "-o", "LocalCommand=true"]));
+    for words in [
+        &["-R", "9000:h:1", "-w", "0:0"][..],
+        &["-R", "9000:h:1", "-R", "0:h:1"],
+        &["-R", "/tmp/a b:h:1"],
+        &[
+            "-R",
+            "9000:h:1",
+            "-o",
+            "PermitLocalCommand=yes",
+            "-o",
+            "LocalCommand=true",
+        ],
+    ] {
+        assert!(!can(words), "{words:?}");
+    }
+}

@@ -128,6 +128,19 @@ fn only_the_end_of_the_session_itself_counts() {
 }
 
 #[test]
+fn a_channel_of_netroams_own_that_is_refused_is_not_the_users_business() {
+    let log = "debug1: channel 1: new session [client-session] (inactive timeout: 0)\n\
+               debug1: channel 2: new session [client-session] (inactive timeout: 0)\n\
+               channel 2: open failed: connect failed: open failed\n\
+               debug1: channel 2: new direct-tcpip [direct-tcpip] (inactive timeout: 0)\n\
+               channel 2: open failed: connect failed: Connection refused\n\
+               channel 1: open failed: administratively prohibited: no\n";
+    let lines = read(LogLevel::Info, log.as_bytes());
+    let shown: Vec<_> = lines.iter().map(|line| line.shown).collect();
+    assert_eq!(shown, [false, false, false, false, true, true]);
+}
+
+#[test]
 fn what_a_plain_ssh_would_have_shown() {
     for (line, from) in [
         ("debug1: x", LogLevel::Debug1),

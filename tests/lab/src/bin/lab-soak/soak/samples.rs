@@ -1,8 +1,11 @@
 //! What each netroam has open and holds, over time.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::fs;
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs, thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 use netroam_lab::Proc;
@@ -20,6 +23,21 @@ struct Sample {
     rss_kb: u64,
 }
 
+impl Sample {
+    fn look(pid: u32) -> Result<Self> {
+        let cost = Proc::look(pid).context("netroam is gone")?.cost()?;
+        let threads = fs::read_dir(format!("/proc/{pid}/task"))?.count();
+        Ok(Self {
+            descriptors: u64::try_from(cost.descriptors)?,
+            threads: u64::try_from(threads)?,
+            rss_kb: cost.rss_kb,
+        })
+    }
+}
+
+/// What is under way is over after so long, by far.
+const SETTLES: Duration = Duration::from_secs(3);
+
 /// What is looked at, and by how much it may grow.
 const KINDS: [Kind; 3] = [
     ("descriptors", |sample| sample.descriptors, 0),
@@ -36,13 +54,21 @@ pub(super) struct Samples(BTreeMap<&'static str, Vec<Sample>>);
 impl Samples {
     pub(super) fn take(&mut self, kept: &Kept) -> Result<()> {
         for (name, pid) in kept.pids() {
-            let cost = Proc::look(pid).context("netroam is gone")?.cost()?;
-            let threads = fs::read_dir(format!("/proc/{pid}/task"))?.count();
-            self.0.entry(name).or_default().push(Sample {
-                descriptors: u64::try_from(cost.descriptors)?,
-                threads: u64::try_from(threads)?,
-                rss_kb: cost.rss_kb,
-            });
+            let samples = self.0.entry(name).or_default();
+            let before = samples.last().map(|sample| sample.descriptors);
+            let mut sample = Sample::look(pid)?;
+            let begun = Instant::now();
+            // What is still under way is no growth: an attempt, a question, the last words of a run.
+            while before.is_some_and(|before| sample.descriptors > before)
+                && begun.elapsed() < SETTLES
+            {
+                thread::sleep(Duration::from_millis(20));
+                let again = Sample::look(pid)?;
+                if again.descriptors < sample.descriptors {
+                    sample = again;
+                }
+            }
+            samples.push(sample);
         }
         Ok(())
     }
