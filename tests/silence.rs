@@ -1,7 +1,12 @@
 //! Connections whose path goes silent, in network namespaces of their own: what a probe and the kernel's own figures make of it.
 
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, tells its times, and has somebody write now and then"
+)]
 
 use std::{
     io::{Read as _, Write as _},
@@ -86,6 +91,75 @@ fn an_idle_connection_answers_at_once_and_a_dead_path_is_silent_in_time() {
             probe(&near, Sign::Receipt, Some(Duration::from_secs(2))).await,
             Answer::Alive
         ));
+    });
+}
+
+/// Writes every so often, to whoever hears it.
+fn talk(mut far: TcpStream, every: Duration) {
+    far.set_nodelay(true).unwrap();
+    thread::spawn(move || {
+        while far.write_all(&[1; 64]).is_ok() {
+            thread::sleep(every);
+        }
+    });
+}
+
+/// Reads all that comes.
+fn listen(mut near: TcpStream) {
+    thread::spawn(move || while near.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {});
+}
+
+#[test]
+fn whoever_talks_and_hears_us_is_alive_and_whoever_is_deaf_is_not() {
+    const RATES: [u64; 6] = [5, 20, 50, 200, 300, 800];
+    in_a_namespace(|| async {
+        let probed = async |near: TcpStream, patience| {
+            let begun = clock::now();
+            (
+                probe(&near, Sign::Receipt, patience).await,
+                clock::now().since(begun),
+            )
+        };
+        for patience in [None, Some(Duration::from_secs(3))] {
+            let pairs = RATES.map(|rate| {
+                let (near, far) = pair();
+                listen(near.try_clone().unwrap());
+                talk(far, Duration::from_millis(rate));
+                near
+            });
+            tokio::time::sleep(Duration::from_millis(1200)).await;
+            for (near, rate) in pairs.iter().zip(RATES) {
+                let (answer, took) = probed(near.try_clone().unwrap(), patience).await;
+                assert!(
+                    matches!(answer, Answer::Alive),
+                    "{rate}: {answer:?} after {took:?}"
+                );
+                assert!(took < Duration::from_secs(2), "{rate}: {took:?}");
+            }
+            // What we send arrives no more; what the other side sends does.
+            run("nft", &["add", "table", "inet", "deaf"]);
+            let chain = "{ type filter hook input priority 0; }";
+            run("nft", &["add", "chain", "inet", "deaf", "in", chain]);
+            for near in &pairs {
+                let port = near.peer_addr().unwrap().port().to_string();
+                let rule = [
+                    "add", "rule", "inet", "deaf", "in", "tcp", "dport", &port, "drop",
+                ];
+                run("nft", &rule);
+            }
+            let all = pairs.map(|near| tokio::spawn(probed(near, patience)));
+            for (probing, rate) in all.into_iter().zip(RATES) {
+                let (answer, took) = probing.await.unwrap();
+                assert!(
+                    matches!(answer, Answer::Silent),
+                    "{rate}: {answer:?} after {took:?}"
+                );
+                let most = Duration::from_millis(2500) + patience.unwrap_or_default();
+                assert!(took < most, "{rate}: {took:?}");
+                println!("{rate} ms: {took:?}");
+            }
+            run("nft", &["delete", "table", "inet", "deaf"]);
+        }
     });
 }
 

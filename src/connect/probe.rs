@@ -1,10 +1,10 @@
 //! Asking a connection whether it is alive.
 
-use std::{io, os::fd::AsFd, time::Duration};
+use std::{io, mem, os::fd::AsFd, time::Duration};
 
 use netroam_platform::{
-    clock,
-    tcp::{self, answered},
+    clock::{self, Time},
+    tcp::{self, Health, answered},
 };
 use tokio::time::sleep;
 
@@ -18,6 +18,21 @@ const UNKNOWN_RTT: Duration = Duration::from_millis(100);
 /// The kernel's question leaves at the latest this long after it was put: when a second has passed without a word from the other side.
 /// Half a second beyond that is the kernel's own time for a probe.
 const LEAVES_WITHIN: Duration = Duration::from_millis(1500);
+
+/// The kernel asks when so long nothing was heard.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Beside three round trips, how long a server may send new data that hears nothing, counted from the first: see [`Stream`].
+const DEAF: Duration = Duration::from_millis(600);
+
+/// Data that came for so long came all the time.
+const STEADY: Duration = Duration::from_millis(150);
+
+/// A server that wrote all the time pauses for less than this, or than three times its longest pause.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// How often is looked while data comes.
+const CLOSELY: Duration = Duration::from_millis(25);
 
 /// What counts as a sign of life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +60,9 @@ pub enum Answer {
 /// Asks the other side of `socket` for a sign of life through the kernel, and waits for it.
 ///
 /// Nothing is written into the stream. The patience (by default two round trips and 300 ms) counts from the moment when the
-/// question leaves: on a line that was heard less than a second ago that is when the second is over. Somebody who was given a patience of his own
-/// has much to lose, so that there it also counts as a [`Sign::Receipt`] if new data still comes in the second half of it: by then a
-/// server that hears nothing repeats itself. The kernel goes on asking
-/// every second until [`tcp::keep_honest`] or [`tcp::hold`] is called, which is the caller's to do. Cancel-safe.
+/// question leaves: on a line that was heard less than a second ago that is when the second is over. As long as data comes it does not leave at all; what
+/// that data says of a [`Sign::Receipt`] is told by [`Stream`]. The kernel goes on asking every second until [`tcp::keep_honest`] or
+/// [`tcp::hold`] is called, which is the caller's to do. Cancel-safe.
 pub async fn probe(socket: &impl AsFd, sign: Sign, patience: Option<Duration>) -> Answer {
     match ask(socket, sign, patience).await {
         Ok(answer) => answer,
@@ -56,55 +70,140 @@ pub async fn probe(socket: &impl AsFd, sign: Sign, patience: Option<Duration>) -
     }
 }
 
-async fn ask(socket: &impl AsFd, sign: Sign, patience: Option<Duration>) -> io::Result<Answer> {
+async fn ask(socket: &impl AsFd, sign: Sign, given: Option<Duration>) -> io::Result<Answer> {
     let mut before = tcp::ask(socket)?;
     let rtt = before.rtt.unwrap_or(UNKNOWN_RTT);
-    let tolerant = patience.is_some();
-    let patience = patience.unwrap_or(rtt * 2 + ALLOWANCE);
+    let patience = given.unwrap_or(rtt * 2 + ALLOWANCE);
     let mut asked = clock::now();
+    let mut stream = Stream::new(rtt, asked, &before);
     let mut left = None;
-    let mut halfway = None;
     // The kernel's clock ticks every 1 to 10 ms, so an answer cannot be seen earlier.
     let mut interval = (rtt + rtt / 4).max(Duration::from_millis(5));
     loop {
         let now = clock::now();
         let health = tcp::health(socket)?;
-        match answered(&before, &health) {
+        let answer = answered(&before, &health);
+        let nothing_on_its_way = health.unacknowledged == 0;
+        match answer {
             tcp::Answer::Alive => return Ok(Answer::Alive),
             tcp::Answer::Heard if sign == Sign::Word => return Ok(Answer::Alive),
-            // What was on its way when we asked has arrived: by which path, nobody knows. Now that nothing is, an acknowledgement tells.
-            tcp::Answer::Heard if before.unacknowledged > 0 && health.unacknowledged == 0 => {
-                before = tcp::ask(socket)?;
-                asked = now;
-                (left, halfway) = (None, None);
-            }
             tcp::Answer::Ended => return Ok(Answer::Gone(io::ErrorKind::NotConnected.into())),
-            tcp::Answer::Heard | tcp::Answer::Silent => left = left.or(Some(now)),
-            tcp::Answer::Unsure if now.since(asked) >= LEAVES_WITHIN => left = left.or(Some(now)),
-            tcp::Answer::Untold if now.since(asked) >= LEAVES_WITHIN + patience => {
-                return Ok(Answer::Untold);
+            tcp::Answer::Heard
+            | tcp::Answer::Silent
+            | tcp::Answer::Unsure
+            | tcp::Answer::Untold => {}
+        }
+        let flow = stream.look(now, &health);
+        // What was on its way when we asked has arrived: by which path, nobody knows. Now that nothing is, an acknowledgement tells.
+        let arrived = answer == tcp::Answer::Heard && before.unacknowledged > 0;
+        if nothing_on_its_way && (arrived || flow == Flow::Comes) {
+            before = tcp::ask(socket)?;
+            asked = now;
+            left = None;
+        } else {
+            match (answer, flow) {
+                (_, Flow::Hears) if nothing_on_its_way => return Ok(Answer::Alive),
+                (_, Flow::Stopped) if nothing_on_its_way && given.is_none() => {
+                    return Ok(Answer::Silent);
+                }
+                // The question has not left yet: what has is our acknowledgement of that data.
+                (_, Flow::Stopped | Flow::Pauses) if nothing_on_its_way => {}
+                (tcp::Answer::Heard | tcp::Answer::Silent, _) => left = left.or(Some(now)),
+                (tcp::Answer::Unsure, _) if now.since(asked) >= LEAVES_WITHIN => {
+                    left = left.or(Some(now));
+                }
+                (tcp::Answer::Untold, _) if now.since(asked) >= LEAVES_WITHIN + patience => {
+                    return Ok(Answer::Untold);
+                }
+                _ => {}
             }
-            tcp::Answer::Unsure | tcp::Answer::Untold => {}
         }
         let pause = match left {
             None => interval,
-            Some(left) => {
-                let waited = now.since(left);
-                if waited >= patience / 2 {
-                    let then = *halfway.get_or_insert(health.bytes_received);
-                    if waited >= patience {
-                        let going_on = tolerant && health.bytes_received > then;
-                        return Ok(if going_on {
-                            Answer::Alive
-                        } else {
-                            Answer::Silent
-                        });
-                    }
-                }
-                interval.min(patience.saturating_sub(waited))
-            }
+            Some(left) if now.since(left) >= patience => return Ok(Answer::Silent),
+            Some(left) => interval.min(patience.saturating_sub(now.since(left))),
         };
-        sleep(pause).await;
+        sleep(if flow == Flow::None {
+            pause
+        } else {
+            pause.min(CLOSELY)
+        })
+        .await;
         interval = (interval * 3 / 2).min(Duration::from_millis(250));
+    }
+}
+
+/// What the data says that comes while we wait.
+///
+/// A server that hears nothing of us sends on until its retransmission time-out, and a word or two at the next one: with Linux new data came for 0.2 s after
+/// the first that was not acknowledged, and never longer than 0.4 s (a write every 5 to 800 ms, no delay). So whoever sends new data later than
+/// that hears us. It does not count as news that a server which wrote all the time falls silent then; of any other silence nothing can be told.
+#[derive(Debug)]
+struct Stream {
+    /// For so long after the first word a server may go on that does not hear us.
+    deaf: Duration,
+    bytes: u64,
+    first: Option<Time>,
+    last: Time,
+    looked: Time,
+    arrivals: u32,
+    longest: Duration,
+}
+
+/// What a look at the data says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    /// There was none yet, or none for so long that the kernel has asked.
+    None,
+    /// There is more, which says nothing yet.
+    Comes,
+    /// There is more, and the other side hears us.
+    Hears,
+    /// There is no more for the moment.
+    Pauses,
+    /// There should be more by now.
+    Stopped,
+}
+
+impl Stream {
+    fn new(rtt: Duration, now: Time, health: &Health) -> Self {
+        Self {
+            deaf: DEAF + rtt * 3,
+            bytes: health.bytes_received,
+            first: None,
+            last: now,
+            looked: now,
+            arrivals: 0,
+            longest: Duration::ZERO,
+        }
+    }
+
+    fn look(&mut self, now: Time, health: &Health) -> Flow {
+        let looked = mem::replace(&mut self.looked, now);
+        if health.bytes_received > self.bytes {
+            self.bytes = health.bytes_received;
+            let first = *self.first.get_or_insert(now);
+            if looked.since(first) > self.deaf {
+                return Flow::Hears;
+            }
+            if self.arrivals > 0 {
+                self.longest = self.longest.max(now.since(self.last));
+            }
+            self.arrivals += 1;
+            self.last = now;
+            return Flow::Comes;
+        }
+        let Some(first) = self.first else {
+            return Flow::None;
+        };
+        let pause = now.since(self.last);
+        let steady = self.arrivals >= 4 && self.last.since(first) >= STEADY;
+        if pause >= SECOND {
+            Flow::None
+        } else if steady && pause >= (self.longest * 3).max(PAUSE) {
+            Flow::Stopped
+        } else {
+            Flow::Pauses
+        }
     }
 }
