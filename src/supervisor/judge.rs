@@ -59,12 +59,34 @@ pub fn judge(
         }),
         (Some(Lookup::None(why)), true) => Verdict::Cut(cut_reason(why, before)),
         (Some(Lookup::Found(now)), true) => match before {
-            Some(before) if before != now => Verdict::Doubtful(Reason::PathMoved {
-                from: before.clone(),
-                to: now.clone(),
-            }),
+            Some(before) if !carries_on(connection, before, now) => {
+                Verdict::Doubtful(Reason::PathMoved {
+                    from: before.clone(),
+                    to: now.clone(),
+                })
+            }
             Some(_) | None => Verdict::Alive,
         },
+    }
+}
+
+/// Whether the way is the one of before for this connection, whose source address is still ours.
+///
+/// A new temporary address (RFC 8981: a new one every day, by default) is preferred for new connections from then on; an old one goes on
+/// as before with its own, in the same network and over the same gateway.
+fn carries_on(connection: &Connection, before: &Path, now: &Path) -> bool {
+    let another_source = Path {
+        source: now.source,
+        ..before.clone()
+    };
+    before == now || (another_source == *now && are_neighbours(connection.local, now.source))
+}
+
+/// Whether two addresses are of one IPv6 network; those of a host are 64 bits of their own (RFC 4291, 2.5.1).
+fn are_neighbours(one: IpAddr, other: IpAddr) -> bool {
+    match (one, other) {
+        (IpAddr::V6(one), IpAddr::V6(other)) => one.segments()[..4] == other.segments()[..4],
+        (IpAddr::V4(_) | IpAddr::V6(_), _) => false,
     }
 }
 
@@ -75,7 +97,10 @@ pub(super) fn astray(lookup: &Lookup, wanted: &Wanted) -> bool {
 
 /// The interface that the source address was on, where the path led over that; it is gone with the address.
 fn owner(connection: &Connection, before: Option<&Path>) -> Option<String> {
-    name_of(before.filter(|path| path.source == connection.local))
+    let there = |path: &&Path| {
+        path.source == connection.local || are_neighbours(path.source, connection.local)
+    };
+    name_of(before.filter(there))
 }
 
 fn name_of(path: Option<&Path>) -> Option<String> {
@@ -190,6 +215,37 @@ mod tests {
                 verdict(&[HOME, CAFE], Lookup::Found(moved)),
                 Verdict::Doubtful(Reason::PathMoved { .. })
             ));
+        }
+    }
+
+    #[test]
+    fn a_new_temporary_address_is_no_move() {
+        const OLD: &str = "2001:db8:1:2::aaaa";
+        let connection = Connection {
+            local: OLD.parse().unwrap(),
+            peer: SERVER.parse().unwrap(),
+        };
+        let before = path("wlan0", OLD, "fe80::1");
+        let verdict = |ours: &[&str], now: Path| {
+            let look = look(ours, Lookup::Found(now));
+            judge(&connection, Some(&before), &Wanted::Anything, &look)
+        };
+        let new = "2001:db8:1:2::bbbb";
+        let rotated = path("wlan0", new, "fe80::1");
+        assert_eq!(verdict(&[OLD, new], rotated.clone()), Verdict::Alive);
+        // When the old one goes in the end, that is where it was.
+        assert!(matches!(
+            judge(&connection, Some(&rotated), &Wanted::Anything, &look(&[new], Lookup::Found(rotated.clone()))),
+            Verdict::Dead(Reason::AddressLost { interface: Some(name), .. }) if name == "wlan0"
+        ));
+        for moved in [
+            path("wlan0", new, "fe80::2"),
+            path("eth0", new, "fe80::1"),
+            // Another prefix: the network was numbered anew, and may not take what comes from the old one.
+            path("wlan0", "2001:db8:1:3::bbbb", "fe80::1"),
+        ] {
+            let verdict = verdict(&[OLD, new], moved);
+            assert!(matches!(verdict, Verdict::Doubtful(_)), "{verdict:?}");
         }
     }
 

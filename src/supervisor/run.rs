@@ -120,9 +120,7 @@ impl Supervisor {
                         run.state = State::doubtful(Reason::PathBack);
                     }
                     State::Well | State::Doubtful { .. } | State::Unheard { .. } => {
-                        if run.path.is_none() {
-                            run.path = found(look, connection, &run.wanted);
-                        }
+                        run.path = found(look, connection, &run.wanted).or(run.path.take());
                     }
                 }
             }

@@ -282,3 +282,22 @@ fn a_connection_whose_address_goes_while_it_waits_for_the_old_run_is_dialled_ane
         ["discard 2", "dial 3"]
     );
 }
+
+/// A new one is preferred every day, and the old one stays for a week (RFC 8981).
+#[test]
+fn a_new_temporary_address_touches_nothing() {
+    const OLD: Net = Net {
+        interface: "wlan0",
+        address: "2001:db8::aaaa",
+        gateway: "fe80::1",
+        tunnel: false,
+    };
+    const NEW: Net = Net {
+        address: "2001:db8::bbbb",
+        ..OLD
+    };
+    let mut world = World::attached(OLD);
+    assert_eq!(deeds(&world.look(&[OLD, NEW], Some(NEW))), [""; 0]);
+    let gone = deeds(&world.look(&[NEW], Some(NEW)));
+    assert!(gone.contains(&"end 1".to_owned()), "{gone:?}");
+}
