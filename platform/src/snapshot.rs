@@ -14,6 +14,10 @@ pub struct Snapshot {
 
 /// One network interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not exclude each other"
+)]
 pub struct Interface {
     /// The kernel's name for it.
     pub name: String,
@@ -26,6 +30,8 @@ pub struct Interface {
     pub loopback: bool,
     /// A tunnel by link kind or point-to-point flag (macOS: by its driver's name, too).
     pub tunnel: bool,
+    /// It leads to containers and virtual machines of this machine only (Linux: a bridge that has ports for such alone).
+    pub inward: bool,
     /// Addresses that a socket may use: neither tentative nor failed by duplicate address detection.
     pub addresses: BTreeSet<IpAddr>,
 }
@@ -54,15 +60,19 @@ impl Snapshot {
             .any(|interface| interface.reaching().next().is_some())
     }
 
-    /// Whether there is any such address outside the tunnels: what a tunnel's own packets can leave by.
+    /// Those of such addresses that are neither a tunnel's nor of a network within this machine: what a tunnel's own packets can leave by.
+    pub fn grounding(&self) -> BTreeSet<IpAddr> {
+        let outward = |interface: &&Interface| !interface.tunnel && !interface.inward;
+        let interfaces = self.interfaces.values().filter(outward);
+        interfaces.flat_map(Interface::reaching).collect()
+    }
+
+    /// Whether there is any of those.
     ///
     /// A tunnel keeps its address when the network under it goes. Where nothing is grounded, it carries nothing, and no probe through
-    /// it says anything about the other side. Where something is, that says nothing yet of where it leads: the bridge of a
-    /// running container counts, too.
+    /// it says anything about the other side. Where something is, that says nothing yet of where it leads.
     pub fn grounded(&self) -> bool {
-        self.interfaces
-            .values()
-            .any(|interface| !interface.tunnel && interface.reaching().next().is_some())
+        !self.grounding().is_empty()
     }
 }
 
@@ -95,6 +105,7 @@ mod tests {
             carrier: Some(true),
             loopback: false,
             tunnel: false,
+            inward: false,
             addresses: addresses
                 .iter()
                 .map(|address| address.parse().unwrap())
@@ -143,6 +154,9 @@ mod tests {
         assert!(grounded(&wlan));
         wlan.carrier = None;
         assert!(grounded(&wlan), "not known counts as present");
+        wlan.inward = true;
+        assert!(!grounded(&wlan), "a container's bridge");
+        wlan.inward = false;
         wlan.carrier = Some(false);
         assert!(!grounded(&wlan));
         wlan.carrier = Some(true);

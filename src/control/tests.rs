@@ -331,6 +331,7 @@ fn what_a_look_saw_is_told_with_the_reason_where_there_is_no_path() {
         carrier: Some(true),
         loopback: false,
         tunnel: false,
+        inward: false,
         addresses: ["192.0.2.7".parse().unwrap()].into(),
     };
     let look = Look {

@@ -234,6 +234,7 @@ mod tests {
             carrier: Some(true),
             loopback: false,
             tunnel: false,
+            inward: false,
             addresses: [address.parse().unwrap()].into(),
         };
         Look {

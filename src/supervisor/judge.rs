@@ -143,6 +143,7 @@ mod tests {
             carrier: Some(true),
             loopback: false,
             tunnel: false,
+            inward: false,
             addresses: ours
                 .iter()
                 .map(|address| address.parse().unwrap())

@@ -60,7 +60,7 @@ impl Supervisor {
         };
         let first = matches!(reach(before, &self.wanted), Reach::Not(_));
         let beneath = || {
-            let (before, now) = (before.snapshot.reaching(), now.snapshot.reaching());
+            let (before, now) = (before.snapshot.grounding(), now.snapshot.grounding());
             !now.is_subset(&before)
         };
         (first || path.is_some_and(|path| path.tunnel) && beneath()).then_some(first)

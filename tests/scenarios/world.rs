@@ -219,6 +219,7 @@ pub(crate) fn look(ours: &[Net], answer: Lookup) -> Look {
             carrier: Some(true),
             loopback: false,
             tunnel: net.tunnel,
+            inward: false,
             addresses: BTreeSet::from([ip(net.address)]),
         };
         (index, interface)

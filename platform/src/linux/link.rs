@@ -12,6 +12,7 @@ pub(super) fn interface(link: &Link) -> Interface {
         carrier: Some(carrier),
         loopback: has(link.flags, libc::IFF_LOOPBACK),
         tunnel: tunnel(link),
+        inward: false,
         addresses: std::collections::BTreeSet::new(),
     }
 }
@@ -25,6 +26,18 @@ pub(super) fn state(flags: u32) -> (bool, bool) {
         has(flags, libc::IFF_UP),
         has(flags, libc::IFF_LOWER_UP) && !has(flags, libc::IFF_DORMANT),
     )
+}
+
+/// Whether this link leads only to containers and virtual machines of our own: a bridge that has ports for such, and no other.
+pub(super) fn inward(link: &Link, all: &[Link]) -> bool {
+    let mut ports = all.iter().filter(|port| port.master == Some(link.index));
+    link.kind.as_deref() == Some("bridge")
+        && ports.all(|port| {
+            matches!(
+                port.kind.as_deref(),
+                Some("veth" | "tun" | "dummy" | "macvtap")
+            )
+        })
 }
 
 /// Whether packets into this link leave the machine inside other packets.
@@ -158,6 +171,29 @@ mod tests {
         assert!(!tunnel(&card));
         card.flags = libc::IFF_POINTOPOINT.cast_unsigned();
         assert!(!tunnel(&card), "a modem");
+    }
+
+    #[test]
+    fn a_bridge_without_a_card_leads_to_our_own_machines_only() {
+        let bridge = Link {
+            index: 4,
+            ..made("bridge", libc::ARPHRD_ETHER, libc::IFF_BROADCAST)
+        };
+        let port = |kind: Option<&str>, master| Link {
+            kind: kind.map(Into::into),
+            master,
+            ..Link::default()
+        };
+        let container = port(Some("veth"), Some(4));
+        let (card, other) = (port(None, Some(4)), port(None, Some(9)));
+        assert!(inward(&bridge, &[]));
+        assert!(inward(
+            &bridge,
+            &[container.clone(), other, port(Some("tun"), Some(4))]
+        ));
+        assert!(!inward(&bridge, &[container.clone(), card]));
+        assert!(!inward(&bridge, &[port(Some("bond"), Some(4))]));
+        assert!(!inward(&container, &[]), "the only way out of a container");
     }
 
     #[test]

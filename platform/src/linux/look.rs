@@ -43,17 +43,23 @@ fn snapshot(conversation: &mut Conversation) -> io::Result<Snapshot> {
         libc::IFLA_EXT_MASK,
         &SKIP_STATISTICS.to_ne_bytes(),
     );
-    let mut snapshot = conversation.dump(
+    let links = conversation.dump(
         libc::RTM_GETLINK,
         &body,
-        |snapshot: &mut Snapshot, kind, content| {
+        |links: &mut Vec<_>, kind, content| {
             if let Some(Message::Link { link, .. }) = message::read(kind, content) {
-                snapshot
-                    .interfaces
-                    .insert(link.index, link::interface(&link));
+                links.push(link);
             }
         },
     )?;
+    let mut snapshot = Snapshot::default();
+    for link in &links {
+        let interface = Interface {
+            inward: link::inward(link, &links),
+            ..link::interface(link)
+        };
+        snapshot.interfaces.insert(link.index, interface);
+    }
     // struct ifaddrmsg of zeroes: both families.
     let addresses = conversation.dump(
         libc::RTM_GETADDR,
@@ -197,9 +203,15 @@ fn judge(route: &Route, snapshot: &Snapshot, query: &Query) -> Lookup {
             interface: interface.name.clone(),
             source,
             gateway: route.gateway,
-            tunnel: interface.tunnel,
+            // IPv4 over a network that has IPv6 only is no VPN, though the translator (464XLAT, RFC 6877) stands behind a TUN device.
+            tunnel: interface.tunnel && !is_translated(source),
         }),
     }
+}
+
+/// Whether this is an address of the translator of a host that has no IPv4 of its own (RFC 7335: 192.0.0.0/29).
+fn is_translated(source: IpAddr) -> bool {
+    matches!(source, IpAddr::V4(v4) if u32::from(v4) >> 3 == u32::from(Ipv4Addr::new(192, 0, 0, 0)) >> 3)
 }
 
 fn usable_link(interface: &Interface) -> bool {

@@ -27,6 +27,8 @@ pub(super) struct Link {
     pub(super) name: Option<String>,
     /// What made it: `tun`, `veth`…; hardware has none.
     pub(super) kind: Option<String>,
+    /// The link that it is a port of.
+    pub(super) master: Option<u32>,
     /// The kind of link that it is a port of: `bridge`, `bond`, `vrf`…
     pub(super) port_of: Option<String>,
     /// It belongs to a device on a bus (Linux 5.14 and later say so).
@@ -102,6 +104,7 @@ fn link(content: &[u8]) -> Option<Link> {
                     }
                 }
             }
+            libc::IFLA_MASTER => link.master = number(value),
             libc::IFLA_PARENT_DEV_NAME => link.hardware = true,
             libc::IFLA_WIRELESS => link.wireless = true,
             _ => {}

@@ -38,6 +38,7 @@ mod tests {
             carrier: None,
             loopback: false,
             tunnel: false,
+            inward: false,
             addresses: ["192.0.2.7".parse().unwrap()].into(),
         }
     }

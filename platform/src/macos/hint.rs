@@ -172,6 +172,7 @@ mod tests {
             carrier: None,
             loopback: false,
             tunnel: false,
+            inward: false,
             addresses: std::collections::BTreeSet::new(),
         };
         Snapshot {

@@ -48,6 +48,7 @@ mod tests {
             carrier: None,
             loopback: flags & 8 != 0,
             tunnel: false,
+            inward: false,
             addresses: addresses
                 .iter()
                 .map(|address| address.parse().unwrap())

@@ -67,6 +67,7 @@ fn interface(name: &str, flags: InterfaceFlags) -> Interface {
         carrier: carrier(flags),
         loopback,
         tunnel: flags.contains(InterfaceFlags::IFF_POINTOPOINT) && !loopback || driven(name),
+        inward: false,
         addresses: std::collections::BTreeSet::new(),
     }
 }

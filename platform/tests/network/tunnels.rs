@@ -78,6 +78,52 @@ fn a_tap_device_is_a_tunnel_until_it_is_a_port_of_a_bridge() {
     });
 }
 
+/// clatd(8): an IPv6-only network's way to IPv4 is a TUN device, and no VPN.
+#[test]
+fn a_translator_to_ipv4_is_no_tunnel() {
+    inside(async || {
+        let _open = tun("clat");
+        shell(
+            "ip addr add 192.0.0.1/32 dev clat
+             ip link set clat up
+             ip route add default dev clat",
+        );
+        let (network, _events) = Network::open().unwrap();
+        let look = network.look(&[to("203.0.113.5")]).await.unwrap();
+        assert!(found(&look).is_some_and(|path| path.interface == "clat" && !path.tunnel));
+        // What it leaves by is not seen from here.
+        assert!(!look.snapshot.grounded());
+    });
+}
+
+#[test]
+fn a_containers_bridge_grounds_nothing_until_another_link_is_its_port() {
+    inside(async || {
+        shell(
+            "ip link add docker0 type bridge
+             ip addr add 172.17.0.1/16 dev docker0
+             ip link set docker0 up
+             ip link add container type veth peer name inside
+             ip link set inside up
+             ip link set container master docker0 up",
+        );
+        let (network, mut events) = Network::open().unwrap();
+        let far = to("172.17.0.2");
+        let look = until(&network, &mut events, &far, "a bridge", |look| {
+            found(look).is_some_and(|path| path.interface == "docker0")
+        })
+        .await;
+        assert!(look.snapshot.online() && !look.snapshot.grounded());
+        // Not a card, but what may lead to one.
+        shell(
+            "ip link add outer type veth peer name wall
+             ip link add card link outer type macvlan
+             ip link set card master docker0",
+        );
+        assert!(network.snapshot().await.unwrap().grounded());
+    });
+}
+
 #[test]
 fn a_tunnel_outlives_what_it_leaves_by() {
     inside(async || {

@@ -13,6 +13,7 @@ fn interface(name: &str, up: bool, addresses: &[&str]) -> Interface {
         carrier: Some(up),
         loopback: false,
         tunnel: name.starts_with("tun"),
+        inward: false,
         addresses: addresses
             .iter()
             .map(|address| address.parse().unwrap())

@@ -202,6 +202,7 @@ impl World {
             carrier: (link != Link::Tun).then_some(card.carrier),
             loopback: false,
             tunnel: link == Link::Tun,
+            inward: false,
             addresses: addresses(link, card),
         };
         Snapshot {
