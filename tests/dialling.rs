@@ -409,3 +409,30 @@ async fn dropping_an_attempt_closes_what_it_opened() {
     assert!(!ended.recv_timeout(patience).unwrap());
     assert!(ended.recv_timeout(patience).unwrap());
 }
+
+/// In a network namespace of its own, which has no route at all.
+#[cfg(target_os = "linux")]
+#[test]
+fn where_what_is_known_cannot_be_reached_it_is_the_name_that_is_missing() {
+    let alone = thread::spawn(|| {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)
+            .expect("a network namespace, which takes root");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let target = Target::new("gw1".to_owned(), 22);
+            let known: IpAddr = "192.0.2.1".parse().unwrap();
+            let later = "Temporary failure in name resolution";
+            let fails = Resolver::with(move |_, _| Err(later.to_owned()));
+            let failure = dial(&target, &[known], &fails).await.unwrap_err();
+            assert_eq!(failure, Failure::Resolve(later.to_owned()));
+            // That the name leads there alone is another matter.
+            let answers = knows(&[SocketAddr::new(known, 22)]);
+            let failure = dial(&target, &[known], &answers).await.unwrap_err();
+            assert!(matches!(failure, Failure::Unreachable(_)), "{failure:?}");
+        });
+    });
+    alone.join().unwrap();
+}

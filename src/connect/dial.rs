@@ -83,7 +83,7 @@ pub async fn dial<Admission: Future<Output = Result<(), Failure>>>(
     let mut connecting = Connecting::default();
     let mut question = pin!(resolver.addresses(&target.host, target.port));
     let mut answered = false;
-    let mut failure = None;
+    let (mut failure, mut unresolved) = (None, None);
     let mut tried = false;
     let mut next_is_due = true;
     let mut delay = pin!(sleep(DELAY));
@@ -110,7 +110,7 @@ pub async fn dial<Admission: Future<Output = Result<(), Failure>>>(
             delay.set(sleep(DELAY));
         }
         if answered && connecting.is_empty() && candidates.is_empty() {
-            return Err(failure.unwrap_or(Failure::TimedOut));
+            return Err(why_not(failure, unresolved));
         }
         select! {
             biased;
@@ -150,7 +150,7 @@ pub async fn dial<Admission: Future<Output = Result<(), Failure>>>(
                 };
                 if let Some(words) = reason {
                     candidates.add(known.iter().copied());
-                    failure = Some(Failure::furthest(failure, Failure::of_resolver(words)));
+                    unresolved = Some(Failure::of_resolver(words));
                 }
             }
             () = &mut patience, if waiting => {
@@ -159,14 +159,23 @@ pub async fn dial<Admission: Future<Output = Result<(), Failure>>>(
             }
             () = &mut delay, if !next_is_due && !candidates.is_empty() => next_is_due = true,
             () = &mut end => {
-                let reason = if tried {
-                    Failure::TimedOut
-                } else {
-                    Failure::Resolve("no answer from the resolver".to_owned())
-                };
-                return Err(Failure::furthest(failure, reason));
+                if !connecting.is_empty() {
+                    failure = Some(Failure::furthest(failure, Failure::TimedOut));
+                } else if !answered {
+                    unresolved = Some(Failure::Resolve("no answer from the resolver".to_owned()));
+                }
+                return Err(why_not(failure, unresolved));
             }
         }
+    }
+}
+
+/// Why an attempt failed, by how far it came with addresses, and by what the resolver did. Where those that are known cannot be reached, it is
+/// the others that are missing.
+fn why_not(failure: Option<Failure>, unresolved: Option<Failure>) -> Failure {
+    match (failure, unresolved) {
+        (None | Some(Failure::Unreachable(_)), Some(unresolved)) => unresolved,
+        (failure, _) => failure.unwrap_or(Failure::TimedOut),
     }
 }
 

@@ -182,6 +182,9 @@ impl Supervisor {
         self.phase = Phase::Seeking;
         let failure = failure(why.clone());
         if let Some(no_path) = self.back_off(now) {
+            if self.resolver_may_follow(&failure) {
+                self.cadence.refused(now, self.random.f64());
+            }
             self.show_no_path(no_path, Some(failure));
         } else if matches!(failure, Failure::Unreachable(_)) {
             self.show(Status::RetryingSsh(why));

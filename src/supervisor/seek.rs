@@ -109,7 +109,16 @@ impl Supervisor {
 
     /// What could not be found, or somewhere else, may be found now.
     pub(super) fn names_changed(&mut self, now: Time) {
-        if matches!(self.phase, Phase::Seeking) && self.ready.is_none() {
+        if !matches!(self.phase, Phase::Seeking) || self.ready.is_some() {
+            return;
+        }
+        // What is under way has asked the resolver of before.
+        if matches!(self.reach(), Reach::Over(_))
+            && !self.attempts.is_empty()
+            && self.dialled_path_is_there()
+        {
+            self.seek_beside(now, false);
+        } else {
             self.seek_anew(now);
         }
     }
@@ -224,6 +233,18 @@ impl Supervisor {
         self.start_if_ready(now);
     }
 
+    /// Whether asking the resolver again may show a path where there is none: one that comes later than the address is no event of the kernel's.
+    /// Nothing is sent to the host for that.
+    pub(super) fn resolver_may_follow(&self, failure: &Failure) -> bool {
+        let online = self
+            .look
+            .as_ref()
+            .is_some_and(|look| look.snapshot.online());
+        online
+            && self.wanted == Wanted::Anything
+            && matches!(failure, Failure::Resolve(_) | Failure::NoSuchName(_))
+    }
+
     pub(super) fn not_connected(&mut self, now: Time, attempt: AttemptId, failure: Failure) {
         if !self.attempts.remove(&attempt) {
             return;
@@ -254,15 +275,7 @@ impl Supervisor {
                 }
                 return;
             }
-            // A resolver that comes later than the address is no event of the kernel's: ask it again, which sends nothing to the host.
-            let online = self
-                .look
-                .as_ref()
-                .is_some_and(|look| look.snapshot.online());
-            if online
-                && attempt.0 > self.refused
-                && matches!(failure, Failure::Resolve(_) | Failure::NoSuchName(_))
-            {
+            if attempt.0 > self.refused && self.resolver_may_follow(&failure) {
                 self.cadence.refused(now, self.random.f64());
                 self.refused = self.dials;
             }

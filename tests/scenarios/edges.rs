@@ -35,6 +35,37 @@ fn a_v6_only_cafe_whose_resolver_is_not_up_yet_is_tried_again() {
     );
 }
 
+/// As above, where ssh itself asks the resolver.
+#[test]
+fn a_v6_only_cafe_whose_resolver_is_late_is_tried_again_by_ssh() {
+    let mut world = World::new(Again::Attach, Dialler::Ssh, true);
+    world.attach(HOME);
+    world.look(&[], None);
+    world.ended(1, Ending::EndedByUs);
+    assert_eq!(deeds(&world.look(&[V6], None)), ["start 2"]);
+    let why = "Could not resolve hostname gw1: Temporary failure in name resolution".into();
+    world.ended(2, Ending::UnknownHost { why });
+    assert!(world.supervisor.poll_timeout().is_some());
+}
+
+/// A new resolver may know another address than the one that does not answer.
+#[test]
+fn a_new_resolver_is_asked_beside_an_attempt_that_asked_the_old_one() {
+    let mut world = World::attached(HOME);
+    assert_eq!(deeds(&world.look(&[CAFE], Some(CAFE))), ["end 1", "dial 2"]);
+    world.ended(1, Ending::EndedByUs);
+    world.pass(Duration::from_millis(1500));
+    let beside = deeds(&world.tell(Input::NamesChanged));
+    assert!(
+        beside.iter().any(|deed| deed.starts_with("dial ")),
+        "{beside:?}"
+    );
+    assert!(
+        !beside.iter().any(|deed| deed.starts_with("discard ")),
+        "{beside:?}"
+    );
+}
+
 #[test]
 fn a_command_that_finished_while_it_was_told_to_end_gives_its_status() {
     let mut world = World::new(Again::Never, Dialler::Ours, true);
