@@ -10,7 +10,7 @@ use netroam::{
         Wish,
     },
 };
-use netroam_platform::{Lookup, clock::Time};
+use netroam_platform::{Lookup, Path, clock::Time};
 
 use super::{BUSY_LAST, BUSY_LEAST, Books, Cause, Must, Socket, View, view};
 
@@ -371,7 +371,10 @@ impl Books {
                 live.held = false;
                 let back = live.cut_since.take().is_some() | std::mem::take(&mut live.adrift);
                 let known = live.well.is_some();
-                let moves = live.well.as_ref().is_some_and(|well| *well != path);
+                let moves = live.well.as_ref().is_some_and(|well| {
+                    let local = live.connection.as_ref().map(|connection| connection.local);
+                    !goes_on(local, well, &path)
+                });
                 let as_it_was = before
                     .as_ref()
                     .is_some_and(|before| view::of(before, live) == View::Here(path.clone()));
@@ -406,4 +409,18 @@ fn changes(before: &Look, look: &Look) -> bool {
         look.paths.get(address).is_some_and(|now| now != lookup)
     };
     before.snapshot.reaching() != look.snapshot.reaching() || before.paths.iter().any(moved)
+}
+
+/// Whether a connection of the one path is as well off on the other: they are the same, or only a newer address of the same IPv6 network is
+/// preferred, as happens every day (RFC 8981).
+fn goes_on(local: Option<IpAddr>, well: &Path, path: &Path) -> bool {
+    let network = |source: IpAddr| match source {
+        IpAddr::V6(source) => Some(u128::from(source) >> 64),
+        IpAddr::V4(_) => None,
+    };
+    let but_for_the_address = |path: &Path| (path.index, path.gateway, path.tunnel);
+    well == path
+        || (local.and_then(network).is_some()
+            && local.and_then(network) == network(path.source)
+            && but_for_the_address(well) == but_for_the_address(path))
 }
