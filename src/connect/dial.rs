@@ -13,7 +13,7 @@ use tokio::{net::TcpSocket, select, time::sleep};
 
 use super::{
     banner::banner,
-    failure::{Failure, words},
+    failure::{Failure, Failures, words},
     race::{Candidates, Connecting, DELAY},
     resolve::Resolver,
     target::Target,
@@ -83,7 +83,7 @@ pub async fn dial<Admission: Future<Output = Result<(), Failure>>>(
     let mut connecting = Connecting::default();
     let mut question = pin!(resolver.addresses(&target.host, target.port));
     let mut answered = false;
-    let (mut failure, mut unresolved) = (None, None);
+    let mut failures = Failures::default();
     let mut tried = false;
     let mut next_is_due = true;
     let mut delay = pin!(sleep(DELAY));
@@ -102,7 +102,7 @@ pub async fn dial<Admission: Future<Output = Result<(), Failure>>>(
             match prepared {
                 Ok(socket) => connecting.add(address, socket.connect(address)),
                 Err(reason) => {
-                    failure = Some(Failure::furthest(failure, reason));
+                    failures.add(reason);
                     continue;
                 }
             }
@@ -110,24 +110,23 @@ pub async fn dial<Admission: Future<Output = Result<(), Failure>>>(
             delay.set(sleep(DELAY));
         }
         if answered && connecting.is_empty() && candidates.is_empty() {
-            return Err(why_not(failure, unresolved));
+            return Err(failures.into_one());
         }
         select! {
             biased;
             (peer, outcome) = connecting.first(), if !connecting.is_empty() => {
                 next_is_due = true;
-                let reason = match outcome {
+                match outcome {
                     Ok(stream) => {
                         observe(Progress::Reached);
                         candidates.put_back(connecting.give_up());
                         match banner(&stream, peer, limit).await {
                             Ok(banner) => return dialled(stream, peer, banner),
-                            Err(reason) => reason,
+                            Err(reason) => failures.add(reason),
                         }
                     }
-                    Err(error) => Failure::of_connect(peer, &error),
-                };
-                failure = Some(Failure::furthest(failure, reason));
+                    Err(error) => failures.add_connect(peer, &error),
+                }
             }
             answer = &mut question, if !answered => {
                 answered = true;
@@ -150,7 +149,7 @@ pub async fn dial<Admission: Future<Output = Result<(), Failure>>>(
                 };
                 if let Some(words) = reason {
                     candidates.add(known.iter().copied());
-                    unresolved = Some(Failure::of_resolver(words));
+                    failures.add_resolver(Failure::of_resolver(words));
                 }
             }
             () = &mut patience, if waiting => {
@@ -160,22 +159,14 @@ pub async fn dial<Admission: Future<Output = Result<(), Failure>>>(
             () = &mut delay, if !next_is_due && !candidates.is_empty() => next_is_due = true,
             () = &mut end => {
                 if !connecting.is_empty() {
-                    failure = Some(Failure::furthest(failure, Failure::TimedOut));
+                    failures.add(Failure::TimedOut);
                 } else if !answered {
-                    unresolved = Some(Failure::Resolve("no answer from the resolver".to_owned()));
+                    let silent = "no answer from the resolver".to_owned();
+                    failures.add_resolver(Failure::Resolve(silent));
                 }
-                return Err(why_not(failure, unresolved));
+                return Err(failures.into_one());
             }
         }
-    }
-}
-
-/// Why an attempt failed, by how far it came with addresses, and by what the resolver did. Where those that are known cannot be reached, it is
-/// the others that are missing.
-fn why_not(failure: Option<Failure>, unresolved: Option<Failure>) -> Failure {
-    match (failure, unresolved) {
-        (None | Some(Failure::Unreachable(_)), Some(unresolved)) => unresolved,
-        (failure, _) => failure.unwrap_or(Failure::TimedOut),
     }
 }
 

@@ -105,6 +105,46 @@ impl Failure {
     }
 }
 
+/// What went wrong in one attempt.
+#[derive(Debug, Default)]
+pub(super) struct Failures {
+    furthest: Option<Failure>,
+    unresolved: Option<Failure>,
+    /// To some address a packet could leave: there is a route, and a source address of its family.
+    leads_somewhere: bool,
+}
+
+impl Failures {
+    /// Adds one that is about an address.
+    pub(super) fn add(&mut self, failure: Failure) {
+        self.furthest = Some(Failure::furthest(self.furthest.take(), failure));
+    }
+
+    /// Adds what connect(2) said.
+    pub(super) fn add_connect(&mut self, peer: SocketAddr, error: &io::Error) {
+        let nowhere = [ErrorKind::NetworkUnreachable, ErrorKind::AddrNotAvailable];
+        self.leads_somewhere |= !nowhere.contains(&error.kind());
+        self.add(Failure::of_connect(peer, error));
+    }
+
+    /// Adds what the resolver said, or that it said nothing.
+    pub(super) fn add_resolver(&mut self, failure: Failure) {
+        self.unresolved = Some(failure);
+    }
+
+    /// The one that the attempt failed of: the furthest; but where the addresses that are known lead nowhere from here, it is the others that are
+    /// missing.
+    pub(super) fn into_one(self) -> Failure {
+        match (self.furthest, self.unresolved) {
+            (None, Some(unresolved)) => unresolved,
+            (Some(Failure::Unreachable(_)), Some(unresolved)) if !self.leads_somewhere => {
+                unresolved
+            }
+            (furthest, _) => furthest.unwrap_or(Failure::TimedOut),
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

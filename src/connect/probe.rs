@@ -23,13 +23,10 @@ const LEAVES_WITHIN: Duration = Duration::from_millis(1500);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Beside three round trips, how long a server may send new data that hears nothing, counted from the first: see [`Stream`].
-const DEAF: Duration = Duration::from_millis(600);
+const DEAF: Duration = Duration::from_millis(1500);
 
 /// Data that came for so long came all the time.
 const STEADY: Duration = Duration::from_millis(150);
-
-/// A server that wrote all the time pauses for less than this, or than three times its longest pause.
-const PAUSE: Duration = Duration::from_millis(250);
 
 /// How often is looked while data comes.
 const CLOSELY: Duration = Duration::from_millis(25);
@@ -75,7 +72,7 @@ async fn ask(socket: &impl AsFd, sign: Sign, given: Option<Duration>) -> io::Res
     let rtt = before.rtt.unwrap_or(UNKNOWN_RTT);
     let patience = given.unwrap_or(rtt * 2 + ALLOWANCE);
     let mut asked = clock::now();
-    let mut stream = Stream::new(rtt, asked, &before);
+    let mut stream = Stream::new(rtt, patience, asked, &before);
     let mut left = None;
     // The kernel's clock ticks every 1 to 10 ms, so an answer cannot be seen earlier.
     let mut interval = (rtt + rtt / 4).max(Duration::from_millis(5));
@@ -115,7 +112,13 @@ async fn ask(socket: &impl AsFd, sign: Sign, given: Option<Duration>) -> io::Res
                 (tcp::Answer::Untold, _) if now.since(asked) >= LEAVES_WITHIN + patience => {
                     return Ok(Answer::Untold);
                 }
-                _ => {}
+                (
+                    tcp::Answer::Alive
+                    | tcp::Answer::Unsure
+                    | tcp::Answer::Untold
+                    | tcp::Answer::Ended,
+                    _,
+                ) => {}
             }
         }
         let pause = match left {
@@ -135,13 +138,16 @@ async fn ask(socket: &impl AsFd, sign: Sign, given: Option<Duration>) -> io::Res
 
 /// What the data says that comes while we wait.
 ///
-/// A server that hears nothing of us sends on until its retransmission time-out, and a word or two at the next one: with Linux new data came for 0.2 s after
-/// the first that was not acknowledged, and never longer than 0.4 s (a write every 5 to 800 ms, no delay). So whoever sends new data later than
-/// that hears us. It does not count as news that a server which wrote all the time falls silent then; of any other silence nothing can be told.
+/// A server that hears nothing of us sends on until its retransmission time-out, and a word or two at the next one. With Linux new data came for 0.4 s at most
+/// after the first that was not acknowledged where there is no delay (a write every 5 to 800 ms), and for 0.96 s where the delay had just grown from 20 to
+/// 300 ms, of which our own round-trip time knows nothing yet. So whoever sends new data later than [`DEAF`] hears us. One that wrote all the time
+/// and falls silent does not: a lost packet is made good within the patience. Of any other silence nothing can be told.
 #[derive(Debug)]
 struct Stream {
     /// For so long after the first word a server may go on that does not hear us.
     deaf: Duration,
+    /// Whoever writes all the time pauses for less than this, or than three times the longest pause before.
+    patience: Duration,
     bytes: u64,
     first: Option<Time>,
     last: Time,
@@ -166,9 +172,10 @@ enum Flow {
 }
 
 impl Stream {
-    fn new(rtt: Duration, now: Time, health: &Health) -> Self {
+    fn new(rtt: Duration, patience: Duration, now: Time, health: &Health) -> Self {
         Self {
             deaf: DEAF + rtt * 3,
+            patience,
             bytes: health.bytes_received,
             first: None,
             last: now,
@@ -200,7 +207,7 @@ impl Stream {
         let steady = self.arrivals >= 4 && self.last.since(first) >= STEADY;
         if pause >= SECOND {
             Flow::None
-        } else if steady && pause >= (self.longest * 3).max(PAUSE) {
+        } else if steady && pause >= (self.longest * 3).max(self.patience) {
             Flow::Stopped
         } else {
             Flow::Pauses

@@ -63,6 +63,14 @@ async fn attempt(command: Command, limit: Duration) -> io::Result<Result<(), Vai
         child.end(GRACE).await;
         return Ok(Err(Vain::Slow));
     };
+    // What it said last may be there still.
+    let mut buffer = [0; 1024];
+    while said.len() < MOST
+        && let Ok(Some(count)) = output.try_read(&mut buffer)
+        && count > 0
+    {
+        said.extend_from_slice(&buffer[..count]);
+    }
     let status = match change? {
         Change::Exited(0) => return Ok(Ok(())),
         Change::Exited(status) => status,

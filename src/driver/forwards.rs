@@ -48,7 +48,7 @@ const WORTH_A_WORD: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long the command on the host may take. It waits at most 2 s, for our stale sshd to go or for the context's note.
-const COMMAND: Duration = Duration::from_secs(5);
+const COMMAND: Duration = Duration::from_secs(4);
 
 /// How long ssh may take to ask for a forward; the server answers at once, whatever the answer is.
 const REQUEST: Duration = Duration::from_secs(10);
@@ -63,7 +63,9 @@ pub(super) enum Beside {
     Unknown,
     /// It does.
     Runs,
-    /// What was asked of it came to nothing: it grants no second channel, has no shell, or nowhere to leave a note.
+    /// What was asked of it last came to nothing, which may be the path's fault or the moment's.
+    Doubtful,
+    /// It came to nothing twice in a row, or the host grants no second channel.
     InVain,
     /// It runs a command of its own instead, which it is not to be made to.
     Forced,
@@ -297,10 +299,16 @@ impl Keeper {
             "a command beside the session is in vain"
         );
         // What ssh itself says else is that the connection is gone, and nothing of the host.
-        let ssh_itself = matches!(&vain, Vain::Ended(u8::MAX, said) if !said.contains(NO_CHANNEL));
-        if !ssh_itself {
+        let refused = matches!(&vain, Vain::Ended(u8::MAX, said) if said.contains(NO_CHANNEL));
+        let gone = matches!(&vain, Vain::Ended(u8::MAX, _)) && !refused;
+        if !gone {
             self.vain = true;
-            self.runs(Beside::InVain);
+            let again = matches!(self.how.beside, Beside::Doubtful | Beside::InVain);
+            self.runs(if refused || again {
+                Beside::InVain
+            } else {
+                Beside::Doubtful
+            });
         }
     }
 
@@ -326,7 +334,7 @@ impl Driver {
         }
         // What begins with the login finds its forwards there. A host that has attached a context runs commands.
         let waits = match (&session.context, config.session_type) {
-            (Some(_), _) => matches!(self.beside, Beside::Unknown | Beside::Runs),
+            (Some(_), _) => !matches!(self.beside, Beside::InVain | Beside::Forced),
             (None, SessionType::None) => self.beside == Beside::Runs,
             (None, SessionType::Default | SessionType::Subsystem) => false,
         };

@@ -234,7 +234,7 @@ impl Supervisor {
     }
 
     /// Whether asking the resolver again may show a path where there is none: one that comes later than the address is no event of the kernel's.
-    /// Nothing is sent to the host for that.
+    /// What netroam dials sends nothing to the host for that; ssh does, as soon as it has an address.
     pub(super) fn resolver_may_follow(&self, failure: &Failure) -> bool {
         let online = self
             .look
