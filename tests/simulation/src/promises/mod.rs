@@ -83,6 +83,8 @@ struct Live {
     /// The last answer was no.
     no: bool,
     unheard: bool,
+    /// A person had let it go anywhere, and the network was looked at before it could: the supervisor may have taken that word back.
+    perhaps_anywhere: bool,
 }
 
 /// A connection that waits for its run.
@@ -154,6 +156,8 @@ pub(crate) struct Books {
     insisted: bool,
     /// A person lets one attempt go anywhere.
     anywhere: bool,
+    /// The network was looked at since.
+    looked_since: bool,
     /// What has a question is such an attempt's run.
     asked_anywhere: bool,
     /// The machine woke up then.
@@ -198,6 +202,7 @@ impl Books {
             opened: false,
             insisted: false,
             anywhere: false,
+            looked_since: false,
             asked_anywhere: false,
             slept: Time::default(),
             ran: false,

@@ -39,7 +39,10 @@ impl Books {
             return;
         }
         match input {
-            Input::Looked(look) => self.looked(now, look),
+            Input::Looked(look) => {
+                self.looked_since = true;
+                self.looked(now, look);
+            }
             Input::Woke => self.woke(now),
             Input::NamesChanged => {
                 self.cause = Cause::Names;
@@ -155,6 +158,7 @@ impl Books {
                         let offered = matches!(self.status, Some(Status::Waiting { .. }));
                         let beside = self.attempts.values().any(|over| *over == Wanted::Anything);
                         self.anywhere = offered || beside || self.waits();
+                        self.looked_since = false;
                     }
                 }
             }

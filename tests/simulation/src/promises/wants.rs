@@ -7,7 +7,7 @@ use netroam::supervisor::{
 };
 use netroam_platform::{Path, clock::Time};
 
-use super::{Books, Broken, Cause, HOLD, Live, broken, view};
+use super::{Books, Broken, Cause, HOLD, Live, Must, View, broken, view};
 
 /// How long the first stage of a login may take at least (design: a login that hangs is given up).
 const LOGIN: Duration = Duration::from_secs(15);
@@ -78,6 +78,9 @@ impl Books {
             Action::Probe { run, .. } => self.asks(*run),
             Action::Learn { path, peer } => self.learns(path, *peer),
             Action::Show(status) => {
+                if matches!(status, Status::Holding(_)) {
+                    self.takes_back(now);
+                }
                 self.status = Some(status.clone());
                 if let Status::Parked(need) = status {
                     self.parked = Some(need.clone());
@@ -200,6 +203,7 @@ impl Books {
                 format!("run {} is to {purpose:?}, not to {expected:?}", run.0),
             );
         }
+        let mut anywhere = false;
         let (connection, wanted) = if let Some(attempt) = over {
             match self.sockets.remove(&attempt) {
                 Some(socket) => (Some(socket.connection), socket.over),
@@ -213,7 +217,7 @@ impl Books {
         } else {
             self.leaves_server_alone(now)?;
             self.may_let_ssh_dial()?;
-            let anywhere = std::mem::take(&mut self.anywhere);
+            anywhere = std::mem::take(&mut self.anywhere);
             (
                 None,
                 if anywhere {
@@ -243,6 +247,7 @@ impl Books {
             asked: None,
             no: false,
             unheard: false,
+            perhaps_anywhere: anywhere && self.looked_since,
         };
         live.well = self.look.as_ref().and_then(|look| view::path(look, &live));
         self.live = Some(live);
@@ -250,6 +255,19 @@ impl Books {
         self.runs += 1;
         self.refusals = None;
         Ok(())
+    }
+
+    /// The present run is held: if that is because it may not go anywhere after all, it is without a path from now on.
+    fn takes_back(&mut self, now: Time) {
+        let (Some(live), Some(look)) = (&mut self.live, &self.look) else {
+            return;
+        };
+        if live.perhaps_anywhere && matches!(view::of(look, live), View::Here(_)) {
+            live.perhaps_anywhere = false;
+            live.wanted.clone_from(&self.wanted);
+            live.cut_since.get_or_insert(now);
+            self.must = Must::Nothing;
+        }
     }
 
     fn may_let_ssh_dial(&self) -> Result<(), Broken> {
