@@ -36,10 +36,14 @@ impl Apart {
     /// # Panics
     /// Outside a tokio runtime that has IO enabled.
     pub fn start(mut command: Command) -> io::Result<Self> {
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> io::Result<Self> {
         // Listening before there is anything to be heard.
         let children = signal(SignalKind::child())?;
         command.stdin(Stdio::null());
-        command.stdout(Stdio::null()).stderr(Stdio::null());
         Ok(Self {
             pid: process::spawn_apart(command)?,
             children,
@@ -55,14 +59,9 @@ impl Apart {
     /// # Panics
     /// As for [`Self::start`].
     pub fn heard(mut command: Command) -> io::Result<(Self, Readable)> {
-        let children = signal(SignalKind::child())?;
         let (ours, its) = io::pipe()?;
-        command.stdin(Stdio::null()).stdout(its);
-        let child = Self {
-            pid: process::spawn_apart(command)?,
-            children,
-            reaped: false,
-        };
+        command.stdout(its);
+        let child = Self::spawn(command)?;
         Ok((child, Readable::new(OwnedFd::from(ours))?))
     }
 
@@ -74,15 +73,9 @@ impl Apart {
     /// # Panics
     /// As for [`Self::start`].
     pub fn overheard(mut command: Command) -> io::Result<(Self, Readable)> {
-        let children = signal(SignalKind::child())?;
         let (ours, its) = io::pipe()?;
-        command.stdin(Stdio::null());
         command.stdout(its.try_clone()?).stderr(its);
-        let child = Self {
-            pid: process::spawn_apart(command)?,
-            children,
-            reaped: false,
-        };
+        let child = Self::spawn(command)?;
         Ok((child, Readable::new(OwnedFd::from(ours))?))
     }
 

@@ -31,7 +31,7 @@ const OURS: &[u8] = b"EfqMS";
 
 /// Who asks for the forwards of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Forwards {
+pub enum Asks {
     /// ssh, by the user's rules.
     Asked,
     /// ssh, and netroam for those that are refused.
@@ -58,7 +58,7 @@ pub struct Run<'a> {
     /// Where netroam can ask for what the run did not get when it logged in.
     pub master: Option<&'a Master>,
     /// What becomes of the forwards.
-    pub forwards: Forwards,
+    pub forwards: Asks,
 }
 
 impl Run<'_> {
@@ -85,10 +85,10 @@ impl Run<'_> {
             keyword("ForkAfterAuthentication=no".into());
             keyword("StdinNull=yes".into());
         }
-        if self.forwards != Forwards::Asked {
+        if self.forwards != Asks::Asked {
             keyword("ExitOnForwardFailure=no".into());
         }
-        if self.forwards == Forwards::Late {
+        if self.forwards == Asks::Late {
             keyword("ClearAllForwardings=yes".into());
         }
         if self.unattended {
@@ -182,7 +182,7 @@ mod tests {
             handover: false,
             attach: None,
             master: None,
-            forwards: Forwards::Asked,
+            forwards: Asks::Asked,
         };
         change(&mut run);
         run.argv().join(OsStr::new(" ")).into_string().unwrap()
@@ -227,7 +227,7 @@ mod tests {
             handover: true,
             attach: Some("exec sh"),
             master: None,
-            forwards: Forwards::Asked,
+            forwards: Asks::Asked,
         };
         let output = Command::new("ssh")
             .arg("-G")
@@ -280,7 +280,7 @@ mod tests {
             handover: true,
             attach: None,
             master: None,
-            forwards: Forwards::Asked,
+            forwards: Asks::Asked,
         };
         for shell in ["bash", "zsh", "fish", "dash", "tcsh"] {
             fs::write(&said, "").unwrap();

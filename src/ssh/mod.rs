@@ -17,7 +17,7 @@ pub mod version;
 
 pub use agent::Agent;
 pub use args::{Args, Asked, host_of};
-pub use command::{Forwards, Run};
+pub use command::{Asks, Run};
 pub use config::{AddressFamily, Config, SessionType};
 pub use dial::{Dial, Hop};
 pub use ending::{Ending, Evidence, classify};

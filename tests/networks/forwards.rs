@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::net::UnixListener};
 
-use netroam_lab::{Lab, Mux, Net, Node, Piped, Proc, Terminal, seconds};
+use netroam_lab::{Lab, Mux, Net, Node, Piped, Terminal, seconds};
 use netroam_platform::clock;
 
 use super::{
@@ -11,17 +11,17 @@ use super::{
 };
 
 /// On the server, from where `-R` leads to the laptop.
-const REMOTE: u16 = 18080;
+pub(crate) const REMOTE: u16 = 18080;
 /// On the laptop, from where `-L` leads to the server.
 const LOCAL: u16 = 18022;
 /// On the laptop, for `-D`.
 const DYNAMIC: u16 = 18023;
 /// The laptop's own service, and the server's.
-const MINE: u16 = 7001;
+pub(crate) const MINE: u16 = 7001;
 const THEIRS: u16 = 7002;
 
 /// Both services, and the laptop at home.
-fn lab() -> Lab {
+pub(crate) fn lab() -> Lab {
     let lab = Lab::new().unwrap();
     lab.arrive(Net::Home).unwrap();
     serve(lab.laptop(), MINE, "the laptop's");
@@ -53,7 +53,7 @@ fn config(lab: &Lab, lines: &str) -> String {
 }
 
 /// A tunnel without any terminal.
-fn tunnel(lab: &Lab, words: &[&str]) -> Piped {
+pub(crate) fn tunnel(lab: &Lab, words: &[&str]) -> Piped {
     let config = lab.ssh_config();
     let words: Vec<_> = [
         netroam().to_str().unwrap(),
@@ -68,12 +68,12 @@ fn tunnel(lab: &Lab, words: &[&str]) -> Piped {
     lab.piped(&words, &[]).unwrap()
 }
 
-fn remote_works(lab: &Lab) -> bool {
+pub(crate) fn remote_works(lab: &Lab) -> bool {
     leads_to(lab.server().node(), REMOTE, "the laptop's")
 }
 
 /// What forwards a line of `netroam why work` says are missing, and all else that it says.
-fn why(lab: &Lab) -> String {
+pub(crate) fn why(lab: &Lab) -> String {
     let config = lab.ssh_config();
     let words = [
         netroam().to_str().unwrap(),
@@ -88,7 +88,7 @@ fn why(lab: &Lab) -> String {
 }
 
 /// The processes of sshd that serve the account.
-fn sshd(lab: &Lab) -> Vec<u32> {
+pub(crate) fn sshd(lab: &Lab) -> Vec<u32> {
     let all = lab.server().processes().unwrap();
     let of_dev = all
         .into_iter()
@@ -237,48 +237,6 @@ fn a_tunnel_gets_its_port_back_from_its_own_stale_server_side_and_from_nobody_el
     piped.wait_exit(SOON).unwrap();
 }
 
-/// A second path is lost when its run has logged in, and before the host knows whose connection that is. `tunnel` has the forward by now.
-fn lost_before_it_is_known(lab: &Lab) {
-    let home = lab.server().home_of("dev");
-    pause(3.0);
-    lab.leave(Net::Home).unwrap();
-    lab.server().kill_sessions().unwrap();
-    // sshd runs this before any command, and before the context's.
-    fs::create_dir_all(home.join(".ssh")).unwrap();
-    fs::write(home.join(".ssh/rc"), "[ -e hold ] && exec sleep 1000\n").unwrap();
-    fs::write(home.join("hold"), "").unwrap();
-    lab.arrive(Net::Cafe).unwrap();
-    eventually("the second run", || !sshd(lab).is_empty());
-    // A forward that ssh asks for when it logs in would be there by now, and in nobody's name.
-    pause(1.0);
-    lab.leave(Net::Cafe).unwrap();
-    fs::remove_file(home.join("hold")).unwrap();
-    lab.arrive(Net::Home).unwrap();
-    eventually("the remote port", || remote_works(lab));
-}
-
-#[test]
-fn a_run_that_is_lost_right_after_its_login_holds_no_port_of_a_tunnel() {
-    let lab = lab();
-    let forward = format!("{REMOTE}:127.0.0.1:{MINE}");
-    let piped = tunnel(&lab, &["-R", &forward, "work4"]);
-    eventually("the tunnel", || remote_works(&lab));
-    lost_before_it_is_known(&lab);
-    assert!(!piped.stderr().contains("-R"), "{}", piped.stderr());
-}
-
-#[test]
-fn a_run_that_is_lost_right_after_its_login_holds_no_port_of_a_session() {
-    let lab = lab();
-    lab.start_probe(Mux::Screen, "probe").unwrap();
-    let forward = format!("{REMOTE}:127.0.0.1:{MINE}");
-    let terminal = watch(&lab, &["--session", "probe"], &["-R", &forward, "work4"]);
-    ticking(&terminal, clock::wall());
-    eventually("the tunnel", || remote_works(&lab));
-    lost_before_it_is_known(&lab);
-    assert!(!why(&lab).contains("not to be had"), "{}", why(&lab));
-}
-
 #[test]
 fn exit_on_forward_failure_means_what_it_says() {
     let lab = lab();
@@ -365,71 +323,6 @@ fn a_local_port_of_a_name_that_does_not_resolve_comes_when_it_does() {
     eventually("the local port", || {
         leads_to(lab.laptop(), LOCAL, "the server's")
     });
-}
-
-#[test]
-fn a_key_with_a_command_of_its_own_is_not_made_to_run_it() {
-    let lab = lab();
-    let key = lab.dir().join("server/user_key.pub");
-    let line = fs::read_to_string(&key).unwrap();
-    fs::write(&key, format!("command=\"touch ran\" {line}")).unwrap();
-    let forward = format!("{REMOTE}:127.0.0.1:{MINE}");
-    let mut piped = tunnel(&lab, &["-R", &forward, "work"]);
-    eventually("the tunnel", || remote_works(&lab));
-    pause(1.0);
-    assert!(!lab.server().home_of("dev").join("ran").exists());
-    piped.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
-    piped.wait_exit(SOON).unwrap();
-}
-
-/// `ForceCommand` of `sshd_config(5)` is not told to the client, as a key's own command is.
-#[test]
-fn a_host_that_runs_something_else_for_ever_delays_nothing_and_keeps_no_process() {
-    let lab = Lab::builder()
-        .sshd("ForceCommand exec sleep 1000")
-        .start()
-        .unwrap();
-    lab.arrive(Net::Home).unwrap();
-    serve(lab.laptop(), MINE, "the laptop's");
-    let there = lab.server().home_of("dev").join("there");
-    let socket = format!("{}:127.0.0.1:{MINE}", there.display());
-    let forward = format!("{REMOTE}:127.0.0.1:{MINE}");
-    let mut piped = tunnel(&lab, &["-R", &forward, "-R", &socket, "work4"]);
-    eventually("the tunnel", || remote_works(&lab));
-    pause(3.0);
-    for net in [Net::Cafe, Net::Home] {
-        lab.server().kill_sessions().unwrap();
-        fs::remove_file(&there).unwrap();
-        let lost = clock::wall();
-        lab.move_to(net).unwrap();
-        eventually("the tunnel", || remote_works(&lab));
-        let back = seconds(lost, clock::wall());
-        assert!(back < 3.0, "{back}");
-        // ssh and netroam, and at most one that asks, for at most 5 s.
-        pause(7.0);
-        let below = Proc::below(piped.pid()).unwrap();
-        assert_eq!(below.len(), 1, "{below:?}");
-    }
-    piped.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
-    piped.wait_exit(SOON).unwrap();
-}
-
-#[test]
-fn where_only_one_channel_is_granted_nobody_reads_of_it() {
-    let lab = Lab::builder().sshd("MaxSessions 1").start().unwrap();
-    lab.arrive(Net::Home).unwrap();
-    serve(lab.laptop(), MINE, "the laptop's");
-    lab.start_probe(Mux::Screen, "probe").unwrap();
-    let forward = format!("{REMOTE}:127.0.0.1:{MINE}");
-    let terminal = watch(&lab, &["--session", "probe"], &["-R", &forward, "work4"]);
-    ticking(&terminal, clock::wall());
-    eventually("the tunnel", || remote_works(&lab));
-    pause(3.0);
-    lab.move_to(Net::Cafe).unwrap();
-    ticking(&terminal, clock::wall());
-    eventually("the tunnel", || remote_works(&lab));
-    let all = String::from_utf8_lossy(&terminal.bytes()).into_owned();
-    assert!(!all.contains("open failed"), "{all}");
 }
 
 /// `-w`: what keeps ssh from asking for forwards would take it away.

@@ -24,6 +24,7 @@ mod many;
 mod moves;
 mod names;
 mod noise;
+mod notes;
 mod outages;
 mod people;
 mod polling;

@@ -13,7 +13,7 @@ use std::{
 
 use netroam::ssh::{
     args::{Args, Asked},
-    command::{Forwards, Run},
+    command::{Asks, Run},
     config::{Config, LogLevel},
     ending::{Ending, Evidence, Exit, classify},
     log::{LogReader, is_goodbye, says_goodbye},
@@ -57,7 +57,7 @@ impl Watched {
                     handover: server.is_some(),
                     attach: None,
                     master: None,
-                    forwards: Forwards::Asked,
+                    forwards: Asks::Asked,
                 }
                 .argv()
             },

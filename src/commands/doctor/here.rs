@@ -25,7 +25,7 @@ use crate::{
     context::Claims,
     control, dirs,
     report::doctor::{directories as words, here},
-    ssh::{Agent, Args, Asked, Config, Forwards, Master, Run, Version, version::NoSsh},
+    ssh::{Agent, Args, Asked, Asks, Config, Master, Run, Version, version::NoSsh},
     terminal::terminfo,
 };
 
@@ -152,7 +152,7 @@ fn options(ssh: &OsStr, version: Version) -> Result<(), String> {
         handover: true,
         attach: Some("exec true"),
         master: master.as_ref(),
-        forwards: Forwards::Late,
+        forwards: Asks::Late,
     };
     let output = Command::new(ssh).arg("-G").args(run.argv()).output();
     let output = output.map_err(|error| error.to_string())?;

@@ -17,8 +17,8 @@ use crate::{
     context::{Claims, Survey},
     driver::RunDir,
     ssh::{
-        Args, Config, Ending, Evidence, Forwards, LogEvent, LogReader, Login, Run, args::Opt,
-        classify, ending::Exit,
+        Args, Asks, Config, Ending, Evidence, LogEvent, LogReader, Login, Run, args::Opt, classify,
+        ending::Exit,
     },
 };
 
@@ -89,7 +89,7 @@ impl Attempt<'_> {
             handover: self.dialled.is_some(),
             attach: Some(self.command),
             master: None,
-            forwards: Forwards::Asked,
+            forwards: Asks::Asked,
         };
         let mut command = Command::new(self.ssh);
         command.args(run.argv());

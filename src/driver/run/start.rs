@@ -27,7 +27,7 @@ use crate::{
         ear::Ear,
         forwards::{self, Beside, Keep},
     },
-    ssh::{Forwards, LogReader, Master, Run, SessionType, log::says_goodbye},
+    ssh::{Asks, LogReader, Master, Run, SessionType, log::says_goodbye},
     supervisor::RunId,
 };
 
@@ -79,9 +79,9 @@ impl LiveRun {
         let master = master(session, dir, plan.id);
         // A reconnect is not to fail for what our own stale server side holds.
         let forwards = match (plan.again && master.is_some(), plan.late) {
-            (false, _) => Forwards::Asked,
-            (true, false) => Forwards::Kept,
-            (true, true) => Forwards::Late,
+            (false, _) => Asks::Asked,
+            (true, false) => Asks::Kept,
+            (true, true) => Asks::Late,
         };
         let run = Run {
             args: &session.args,
@@ -115,10 +115,10 @@ impl LiveRun {
         let (gone, end) = oneshot::channel();
         let keep = Keep {
             again: plan.again,
-            late: forwards == Forwards::Late,
+            late: forwards == Asks::Late,
             note: plan.note,
             beside: plan.beside,
-            strict: forwards != Forwards::Asked && session.config.exit_on_forward_failure,
+            strict: forwards != Asks::Asked && session.config.exit_on_forward_failure,
         };
         let told = master.map(|master| keep.start(plan.id, master, wanted, messages));
         let log = LogReader::new(session.config.log_level);
@@ -140,7 +140,7 @@ impl LiveRun {
             context: plan.attach.is_some(),
             escapable: plan.terminal && session.config.escape_char.is_some(),
             exit_on_forward_failure: session.config.exit_on_forward_failure
-                && forwards == Forwards::Asked,
+                && forwards == Asks::Asked,
             forwards: told,
             fifo: Readable::new(fifo)?,
             stderr,
